@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The single terminal record of a task, with its control totals and counters per rule; and the result message in
+ * which outcomes and deferrals travel. The form is schemas/outcome.json and schemas/result.json; to change it,
+ * see domain/task.h. */
+#ifndef MU_OUTCOME_H
+#define MU_OUTCOME_H
+
+#include "domain/task.h"
+
+enum mu_result {
+    MU_PASS, MU_WARN, MU_FAIL, MU_NOT_EVALUATED, MU_ERROR, MU_REFUSED, MU_CANCELLED, MU_EXHAUSTED, MU_PLANNED,
+};
+const char *mu_result_name(enum mu_result r); /* "pass", …, "rejected", … */
+
+/* One rule's counters over the records of a task. In row rules they add up to the records read. */
+struct mu_rule_counts {
+    const char *rule, *severity; /* borrowed from the pack */
+    int64_t pass, warn, fail, error, not_evaluated, out_of_scope;
+};
+
+struct mu_counts {
+    int64_t records;   /* read, bad ones included */
+    int64_t bad;       /* bad records (DQ.RECORD) */
+    int64_t skipped;   /* of `records`, not evaluated for a reason of the source */
+    int64_t bytes;     /* of input */
+};
+
+struct mu_resume { /* one take-over of this task, for the evidence */
+    char agent[MU_TOKEN_MAX];   /* who went on */
+    char from_agent[MU_TOKEN_MAX]; /* whose checkpoint it was */
+    int64_t record_no, byte_off; /* where */
+};
+
+struct mu_outcome {
+    const struct mu_task *task;      /* borrowed: ids and digest */
+    int64_t n, delivery;
+    enum mu_result result;
+    char reason[28];                 /* word of PROTOCOL §2, or "" */
+    char message[320];
+    struct mu_digest input_digest;   /* of what was read: file, shard or records */
+    bool has_input_digest;
+    struct mu_counts counts;
+    const struct mu_rule_counts *rules; /* borrowed */
+    size_t rule_count;
+    int64_t findings_total;          /* distinct findings of the task, riding ones included */
+    struct mu_span findings;         /* riding findings as a JSON array, or empty */
+    struct mu_span plan;             /* JSON object of a planned outcome, or empty */
+    const struct mu_resume *resumes;
+    size_t resume_count;
+    int64_t started_us, finished_us; /* wall */
+    int64_t crashes;
+};
+void mu_outcome_write(struct mu_text *out, const struct mu_outcome *o);
+
+#endif

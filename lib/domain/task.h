@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A task: the unit that one worker executes, and the queue message in which one or several of them ride. All that
+ * influences a result stands in the task's bytes, which are fixed when they are committed; their SHA-256 is the
+ * task digest that an outcome carries back.
+ *
+ * To change the form: raise "v" in schemas/task.json and MU_TASK_V, keep the old reader for one release, add a
+ * sample of the old form to tests/corpus/task. A worker that meets a newer form refuses it (`bad_task`). */
+#ifndef MU_TASK_H
+#define MU_TASK_H
+
+#include "base/digest.h"
+#include "base/id.h"
+#include "domain/names.h"
+#include "format/json.h"
+
+#define MU_TASK_V 1
+#define MU_RIDE_TASKS_MAX 256
+#define MU_TASK_MESSAGE_MAX (256 * 1024)
+
+enum mu_stage { MU_STAGE_PLAN, MU_STAGE_SCAN, MU_STAGE_MERGE };
+const char *mu_stage_name(enum mu_stage s);
+
+struct mu_pin { /* of a pack or a list */
+    char name[64], version[32];
+    struct mu_digest digest;
+};
+
+struct mu_shard {
+    int64_t index, count;            /* of how many */
+    int64_t from, to;                /* bytes of the source, [from, to) */
+    int64_t first_record, records;   /* record_no of its first record; how many */
+    struct mu_digest digest;         /* SHA-256 of its bytes */
+};
+
+struct mu_task {
+    struct mu_id task_id, job_id;
+    char id_text[MU_ID_MAX], job_text[MU_ID_MAX];
+    enum mu_stage stage;
+    struct mu_digest digest;         /* of `raw` */
+    struct mu_span raw;              /* borrowed: the task's exact bytes */
+    json_t *doc;                     /* owned: the parsed task */
+    struct mu_pin pack;
+    const json_t *pack_document;     /* rules in place, or NULL; within doc */
+    const json_t *lists;             /* object alias -> {name, version, digest}; within doc */
+    const json_t *params;            /* object; within doc */
+    int32_t as_of;                   /* days since 1970-01-01 */
+    int64_t shard_bytes, buckets;
+    const json_t *source;            /* object, or NULL if `records` */
+    struct mu_span records;          /* raw bytes of the records array, or empty */
+    bool has_shard;
+    struct mu_shard shard;
+    int64_t input_size;              /* of the planned source, with has_shard */
+    struct mu_digest input_digest;   /* of the whole planned source, with has_shard */
+};
+
+/* Validates against schemas/task.json and reads it. The bytes must outlive the task. MU_REJECTED (bad_task). */
+MU_MUST bool mu_task_parse(struct mu_task *out, struct mu_span raw, struct mu_error *err);
+void mu_task_fini(struct mu_task *t);
+MU_DEFINE_AUTO_VALUE(struct mu_task, mu_task_fini)
+
+/* A queue message. */
+struct mu_ride {
+    struct mu_id ride_id;
+    char id_text[MU_ID_MAX];
+    int64_t n;                       /* how often it has been published, this time included */
+    bool fresh;                      /* go to no checkpoint of an earlier n */
+    char queue[MU_TOKEN_MAX];
+    enum mu_priority priority;
+    struct mu_task *tasks;           /* owned */
+    size_t count;
+};
+/* Checks the body against schema and subject. The body must outlive the ride. MU_REJECTED: the whole message is
+ * unreadable. A member that is unreadable by itself is reported with its index in err->pointer. */
+MU_MUST bool mu_ride_parse(struct mu_ride *out, const char *subject, struct mu_span body, struct mu_error *err);
+void mu_ride_fini(struct mu_ride *r);
+MU_DEFINE_AUTO_VALUE(struct mu_ride, mu_ride_fini)
+
+/* Writes the queue message around the exact bytes of its tasks. */
+void mu_ride_write(struct mu_text *out, const char *ride_id, int64_t n, bool fresh, const char *queue,
+                   enum mu_priority p, const struct mu_span *tasks, size_t count);
+
+#endif

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A rule pack: columns, lists, params and rules, checked by schemas/pack.json and by what the checks themselves
+ * demand. The same code in lint, submit and worker. Its digest is the SHA-256 of the document's bytes. */
+#ifndef MU_PACK_H
+#define MU_PACK_H
+
+#include "base/digest.h"
+#include "engine/check.h"
+#include "format/json.h"
+
+#define MU_PACK_BYTES_MAX (1024 * 1024)
+#define MU_RULES_MAX 512
+
+enum mu_mode { MU_MODE_ACTIVE, MU_MODE_SHADOW, MU_MODE_OFF };
+enum mu_mask { MU_MASK_NONE, MU_MASK_HASH, MU_MASK_LAST4, MU_MASK_DROP };
+
+struct mu_column {
+    const char *name;
+    enum { MU_TYPE_TEXT, MU_TYPE_DECIMAL, MU_TYPE_DATE, MU_TYPE_TIMESTAMP, MU_TYPE_BOOL } type;
+    enum mu_mask mask;
+    bool empty_is_value;
+};
+struct mu_rule {
+    const char *id, *title, *severity, *check_name, *message;
+    enum mu_mode mode;
+    bool has_from, has_to;
+    int32_t effective_from, effective_to;
+    const struct mu_check *check;
+    const json_t *with;       /* parameters, within the document */
+};
+struct mu_pack_list { const char *alias, *name, *version; /* version NULL: bare name */ };
+
+struct mu_pack {
+    const char *name, *version, *title;
+    struct mu_digest digest;
+    json_t *doc;              /* owned */
+    struct mu_column *columns;
+    size_t column_count;
+    struct mu_rule *rules;
+    size_t rule_count;
+    struct mu_pack_list *lists;
+    size_t list_count;
+    const char **identity;    /* columns that name a record across deliveries */
+    size_t identity_count;
+};
+
+/* MU_REJECTED with the JSON Pointer of the mistake. Parameters of checks are only fully checked when the rules are
+ * configured with their lists (mu_run_open does; mu_pack_lint does it with the lists at hand). */
+MU_MUST bool mu_pack_parse(struct mu_pack **out, struct mu_span bytes, struct mu_error *err);
+void mu_pack_free(struct mu_pack *p);
+MU_DEFINE_AUTO(struct mu_pack, mu_pack_free)
+
+#endif

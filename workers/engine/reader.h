@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Turns bytes into records. A reader is fed chunks of any size and gives out whole records; between two records
+ * its position is a byte offset and a record number, from which it (or another agent's) can go on. Readers are
+ * constant tables in one static list: csv, records (JSON in the message). */
+#ifndef MU_READER_H
+#define MU_READER_H
+
+#include "base/error.h"
+#include "engine/record.h"
+#include "format/json.h"
+
+struct mu_reader_limits {
+    size_t record_bytes; /* a longer record ends the task: limit_record_bytes */
+    size_t fields;       /* more fields: limit_fields */
+};
+
+/* What the source description says and the pack asks. Borrowed. */
+struct mu_reader_setup {
+    const json_t *source;            /* PROTOCOL §2; NULL for inline records */
+    const char *const *columns;      /* names of the pack's columns */
+    size_t column_count;
+    struct mu_reader_limits limits;
+};
+
+struct mu_position {
+    int64_t byte_off;   /* of the next record in the whole source */
+    int64_t record_no;  /* of the next record */
+    int64_t line;       /* of the next record, from 1 */
+};
+
+enum mu_read { MU_READ_RECORD, MU_READ_MORE, MU_READ_END, MU_READ_FAILED };
+
+struct mu_reader;
+struct mu_reader_kind {
+    const char *name; /* "csv" */
+    /* `header` is the beginning of the source, whole header record(s) included, also for a shard that starts later:
+     * it is read again and must agree. MU_REJECTED with code limit_…, or invalid when options do not fit. */
+    bool (*open)(struct mu_reader **out, const struct mu_reader_setup *setup, struct mu_error *err);
+    void (*free)(struct mu_reader *r);
+};
+const struct mu_reader_kind *mu_reader_find(struct mu_span format); /* NULL: unknown_format */
+
+/* Life of a reader:
+ *   open; mu_reader_header until it is satisfied (CSV with a header reads it; others need none);
+ *   mu_reader_seek to a position (the first record's, a shard's, a checkpoint's);
+ *   mu_reader_feed chunks, mu_reader_next until MU_READ_MORE, …; the last chunk with last = true. */
+MU_MUST bool mu_reader_open(struct mu_reader **out, struct mu_span format, const struct mu_reader_setup *setup,
+                            struct mu_error *err);
+/* Feeds the source from byte 0 until *done: then *first is the position of the first record. Columns that the pack
+ * asks for and the source lacks are no error: they are missing in every record (mu_reader_lacks). */
+MU_MUST bool mu_reader_header(struct mu_reader *r, struct mu_span chunk, bool last, bool *done,
+                              struct mu_position *first, struct mu_error *err);
+bool mu_reader_lacks(const struct mu_reader *r, size_t column);
+void mu_reader_seek(struct mu_reader *r, struct mu_position at);
+/* The chunk is borrowed until MU_READ_MORE has been returned for it; a record that spans chunks is copied. */
+void mu_reader_feed(struct mu_reader *r, struct mu_span chunk, bool last);
+/* MU_READ_FAILED: the source is broken, *err says why (MU_REJECTED with code limit_…). A bad record is a record. */
+enum mu_read mu_reader_next(struct mu_reader *r, struct mu_record *out, struct mu_error *err);
+/* Like next, but only finds the boundaries (the plan stage): no fields are taken apart. */
+enum mu_read mu_reader_skip(struct mu_reader *r, struct mu_locator *out, struct mu_error *err);
+/* After a whole record: where the next one begins. */
+struct mu_position mu_reader_position(const struct mu_reader *r);
+void mu_reader_free(struct mu_reader *r);
+MU_DEFINE_AUTO(struct mu_reader, mu_reader_free)
+
+#endif
