@@ -34,7 +34,7 @@ uint64_t mu_bus_generation(const struct mu_bus *bus);
 const char *mu_bus_server_version(const struct mu_bus *bus);
 size_t mu_bus_max_payload(const struct mu_bus *bus);
 
-/* Wakes a thread that waits in mu_bus_wait (signal handlers must not call it: use the daemon's self-pipe). */
+/* Wakes the thread that waits in mu_bus_wait. Async-signal-safe (one write to an eventfd). */
 void mu_bus_wake(struct mu_bus *bus);
 
 /* ---- messages ---- */
@@ -122,9 +122,10 @@ void mu_pull_stop(struct mu_pull *pull);
 void mu_pull_free(struct mu_pull *pull);
 MU_DEFINE_AUTO(struct mu_pull, mu_pull_free)
 
-/* Sleeps until something arrived for any pull, flow or subscription of this bus, mu_bus_wake was called, or
- * wait_ms passed; also sends pull requests that are due. One thread per bus calls it. */
-void mu_bus_wait(struct mu_bus *bus, int64_t wait_ms);
+/* Sleeps until something arrived for any pull, flow or subscription of this bus, mu_bus_wake was called, `also_fd`
+ * (-1: none; a store's socket, say) became readable, or wait_ms passed; also sends pull requests that are due. It
+ * polls an eventfd, so that wall-clock steps do not matter. One thread per bus calls it. */
+void mu_bus_wait(struct mu_bus *bus, int also_fd, int64_t wait_ms);
 
 /* ---- acknowledging (deliveries only) ---- */
 MU_MUST bool mu_ack(struct mu_bus *bus, const struct mu_message *m, struct mu_error *err);

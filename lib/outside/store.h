@@ -75,6 +75,11 @@ MU_MUST bool mu_store_commit(struct mu_store *s, struct mu_error *err);
 void mu_store_rollback(struct mu_store *s); /* also fine when nothing is open or the connection is gone */
 MU_MUST bool mu_store_reconnect(struct mu_store *s, struct mu_error *err);
 
+/* LISTEN on this session (again after each reconnect, by itself); true once per batch of notices that has arrived.
+ * A notice is only a wake-up: poll too. */
+MU_MUST bool mu_store_listen(struct mu_store *s, const char *channel, struct mu_error *err);
+bool mu_store_take_notice(struct mu_store *s);
+
 /* Runs a whole SQL file (migrations, `muster db`): several statements, one transaction. */
 MU_MUST bool mu_store_script(struct mu_store *s, const char *sql, struct mu_error *err);
 
