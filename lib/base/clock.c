@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/clock.h"
+
+#include <time.h>
+
+static int64_t read_us(clockid_t which)
+{
+    struct timespec now;
+    clock_gettime(which, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+int64_t mu_clock_ms(void)
+{
+    return read_us(CLOCK_MONOTONIC) / 1000;
+}
+
+int64_t mu_clock_us(void)
+{
+    return read_us(CLOCK_MONOTONIC);
+}
+
+int64_t mu_wall_us(void)
+{
+    return read_us(CLOCK_REALTIME);
+}
+
+/* Civil dates by eras of 400 years (146,097 days) that begin on 1 March, so that the leap day comes last. */
+static int32_t days_from_civil(int year, int month, int day)
+{
+    year -= month <= 2;
+    int era = year / 400;
+    int year_of_era = year - era * 400;
+    int day_of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
+    int day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    return era * 146097 + day_of_era - 719468;
+}
+
+static void civil_from_days(int32_t days, int *year, int *month, int *day)
+{
+    days += 719468;
+    int era = (days >= 0 ? days : days - 146096) / 146097;
+    int day_of_era = days - era * 146097;
+    int year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+    int day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    int shifted = (5 * day_of_year + 2) / 153;
+    *day = day_of_year - (153 * shifted + 2) / 5 + 1;
+    *month = shifted + (shifted < 10 ? 3 : -9);
+    *year = year_of_era + era * 400 + (*month <= 2);
+}
+
+/* `count` digits at `at` as a number, or -1. */
+static int digits(const char *at, size_t count)
+{
+    int value = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (at[i] < '0' || at[i] > '9')
+            return -1;
+        value = value * 10 + (at[i] - '0');
+    }
+    return value;
+}
+
+bool mu_date_parse(struct mu_span text, int32_t *days)
+{
+    static const int lengths[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    if (text.len != 10 || text.at[4] != '-' || text.at[7] != '-')
+        return false;
+    int year = digits(text.at, 4), month = digits(text.at + 5, 2), day = digits(text.at + 8, 2);
+    if (year < 1 || month < 1 || month > 12 || day < 1)
+        return false;
+    bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+    if (day > lengths[month - 1] + (month == 2 && leap))
+        return false;
+    *days = days_from_civil(year, month, day);
+    return true;
+}
+
+void mu_date_format(int32_t days, char out[MU_DATE_MAX])
+{
+    int year, month, day;
+    civil_from_days(days, &year, &month, &day);
+    /* the masks tell the compiler what the calendar guarantees */
+    snprintf(out, MU_DATE_MAX, "%04u-%02u-%02u", (unsigned)year % 10000U, (unsigned)month % 100U, (unsigned)day % 100U);
+}
+
+void mu_rfc3339_format(int64_t wall_us, char out[MU_RFC3339_MAX])
+{
+    const int64_t day_us = INT64_C(86400) * 1000000;
+    int64_t days = wall_us / day_us, rest = wall_us % day_us;
+    if (rest < 0) {
+        days--;
+        rest += day_us;
+    }
+    char date[MU_DATE_MAX];
+    mu_date_format((int32_t)days, date);
+    unsigned seconds = (unsigned)(rest / 1000000), micros = (unsigned)(rest % 1000000);
+    snprintf(out, MU_RFC3339_MAX, "%sT%02u:%02u:%02u.%06uZ", date, seconds / 3600 % 24, seconds / 60 % 60, seconds % 60,
+             micros);
+}
+
+/* "Z" or "+hh:mm" at the end of a timestamp, in minutes. */
+static bool parse_offset(struct mu_span text, int *minutes)
+{
+    if (text.len == 1 && (text.at[0] == 'Z' || text.at[0] == 'z')) {
+        *minutes = 0;
+        return true;
+    }
+    if (text.len != 6 || (text.at[0] != '+' && text.at[0] != '-') || text.at[3] != ':')
+        return false;
+    int hour = digits(text.at + 1, 2), minute = digits(text.at + 4, 2);
+    if (hour < 0 || hour > 23 || minute < 0 || minute > 59)
+        return false;
+    *minutes = (text.at[0] == '-' ? -1 : 1) * (hour * 60 + minute);
+    return true;
+}
+
+bool mu_rfc3339_parse(struct mu_span text, int64_t *wall_us)
+{
+    int32_t days;
+    if (text.len < 20 || !mu_date_parse(mu_span(text.at, 10), &days))
+        return false;
+    const char *t = text.at;
+    if ((t[10] != 'T' && t[10] != 't') || t[13] != ':' || t[16] != ':')
+        return false;
+    int hour = digits(t + 11, 2), minute = digits(t + 14, 2), second = digits(t + 17, 2);
+    if (hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 59)
+        return false;
+    size_t at = 19;
+    int64_t micros = 0;
+    if (t[at] == '.') {
+        size_t count = 0;
+        for (at++; at < text.len && t[at] >= '0' && t[at] <= '9'; at++, count++)
+            micros = micros * 10 + (t[at] - '0');
+        if (count < 1 || count > 6)
+            return false;
+        for (; count < 6; count++)
+            micros *= 10;
+    }
+    int offset;
+    if (!parse_offset(mu_span(t + at, text.len - at), &offset))
+        return false;
+    int64_t seconds = ((int64_t)days * 24 + hour) * 3600 + ((int64_t)minute - offset) * 60 + second;
+    *wall_us = seconds * 1000000 + micros;
+    return true;
+}
