@@ -29,6 +29,7 @@ struct mu_shard {
     int64_t index, count;            /* of how many */
     int64_t from, to;                /* bytes of the source, [from, to) */
     int64_t first_record, records;   /* record_no of its first record; how many */
+    int64_t first_line;              /* line of its first byte, from 1: findings name lines of the whole source */
     struct mu_digest digest;         /* SHA-256 of its bytes */
 };
 

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "engine/list.h"
+#include "engine/pool.h"
 #include "engine/record.h"
 
 #include <jansson.h>
@@ -18,12 +19,7 @@ enum mu_shape { MU_SHAPE_MAP, MU_SHAPE_SCALAR, MU_SHAPE_KEYED, MU_SHAPE_ORDERED,
 /* What a rule says of one record. */
 enum mu_verdict { MU_V_PASS, MU_V_WARN, MU_V_FAIL, MU_V_ERROR, MU_V_NOT_EVALUATED, MU_V_OUT_OF_SCOPE };
 
-struct mu_pool;
-/* Zeroed memory that lives as long as the pool; NULL when the pool's ceiling is reached or memory is out. */
-void *mu_pool_get(struct mu_pool *pool, size_t size);
-char *mu_pool_text(struct mu_pool *pool, struct mu_span text); /* a NUL-terminated copy */
-
-/* What a check may know. */
+/* What a check may know. configure's pool is the ready pack's and outlives every run; begin's is the run's. */
 struct mu_env {
     struct mu_pool *pool;
     int32_t as_of; /* days since 1970-01-01 */

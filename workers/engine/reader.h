@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Turns bytes into records. A reader is fed chunks of any size and gives out whole records; between two records
  * its position is a byte offset and a record number, from which it (or another agent's) can go on. Readers are
- * constant tables in one static list: csv, records (JSON in the message). */
+ * constant tables in one static list (engine/reader_kind.h): csv, records (JSON in the message). */
 #ifndef MU_READER_H
 #define MU_READER_H
 
+#include "base/digest.h"
 #include "base/error.h"
 #include "engine/record.h"
 #include "format/json.h"
@@ -14,10 +15,11 @@ struct mu_reader_limits {
     size_t fields;       /* more fields: limit_fields */
 };
 
-/* What the source description says and the pack asks. Borrowed. */
+/* What the source description says and the pack asks. Borrowed for the reader's life. */
 struct mu_reader_setup {
     const json_t *source;            /* PROTOCOL §2; NULL for inline records */
     const char *const *columns;      /* names of the pack's columns */
+    const bool *wanted;              /* which of them are to be read; the others stay missing. NULL: all */
     size_t column_count;
     struct mu_reader_limits limits;
 };
@@ -31,26 +33,24 @@ struct mu_position {
 enum mu_read { MU_READ_RECORD, MU_READ_MORE, MU_READ_END, MU_READ_FAILED };
 
 struct mu_reader;
-struct mu_reader_kind {
-    const char *name; /* "csv" */
-    /* `header` is the beginning of the source, whole header record(s) included, also for a shard that starts later:
-     * it is read again and must agree. MU_REJECTED with code limit_…, or invalid when options do not fit. */
-    bool (*open)(struct mu_reader **out, const struct mu_reader_setup *setup, struct mu_error *err);
-    void (*free)(struct mu_reader *r);
-};
-const struct mu_reader_kind *mu_reader_find(struct mu_span format); /* NULL: unknown_format */
 
 /* Life of a reader:
  *   open; mu_reader_header until it is satisfied (CSV with a header reads it; others need none);
  *   mu_reader_seek to a position (the first record's, a shard's, a checkpoint's);
  *   mu_reader_feed chunks, mu_reader_next until MU_READ_MORE, …; the last chunk with last = true. */
+/* NULL at the end: "csv", "records"; for the registry and `unknown_format`. */
+const char *mu_reader_format(size_t index);
+/* MU_REJECTED: `unknown_format`; `bad_task` when an option is wrong or a column is mapped that the pack lacks. */
 MU_MUST bool mu_reader_open(struct mu_reader **out, struct mu_span format, const struct mu_reader_setup *setup,
                             struct mu_error *err);
-/* Feeds the source from byte 0 until *done: then *first is the position of the first record. Columns that the pack
- * asks for and the source lacks are no error: they are missing in every record (mu_reader_lacks). */
+/* Feeds the source from byte 0 until *done (which `last` always brings): then *first is the position of the first
+ * record. Columns that the pack asks for and the source lacks are no error: they are missing in every record
+ * (mu_reader_lacks). MU_REJECTED `source_unreadable`: the header is broken, or names a wanted column twice. */
 MU_MUST bool mu_reader_header(struct mu_reader *r, struct mu_span chunk, bool last, bool *done,
                               struct mu_position *first, struct mu_error *err);
 bool mu_reader_lacks(const struct mu_reader *r, size_t column);
+/* Digest of the bytes that the reader took its columns from; a checkpoint's must agree. */
+struct mu_digest mu_reader_header_digest(const struct mu_reader *r);
 void mu_reader_seek(struct mu_reader *r, struct mu_position at);
 /* The chunk is borrowed until MU_READ_MORE has been returned for it; a record that spans chunks is copied. */
 void mu_reader_feed(struct mu_reader *r, struct mu_span chunk, bool last);
