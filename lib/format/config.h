@@ -29,6 +29,7 @@ struct mu_config {
     /* data of the package */
     char *data_packs;              /* directory of <name>@<version>.json */
     struct mu_list data_lists;     /* directories of <name>@<version>.csv, first hit wins */
+    char *data_migrations;         /* directory of NNNN_<name>.sql; key data.migrations */
     /* task: stands in every task, so that no worker setting can change a result */
     int64_t task_shard_bytes, task_buckets, task_ack_wait_ms;
     /* queues known to the dispatcher and to setup */

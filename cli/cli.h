@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the verbs of `muster` share: the settings, a connection to the broker, answers of the service, output. Data goes
+ * to stdout, words to stderr. */
+#ifndef MU_CLI_H
+#define MU_CLI_H
+
+#include "format/config.h"
+#include "format/json.h"
+#include "outside/bus.h"
+
+/* The exit statuses of `muster`: shown in its help, tested, stable. */
+enum cli_exit {
+    CLI_DONE = 0,
+    CLI_FAILED = 1,       /* a job or task ended in failure; something differs */
+    CLI_USAGE = 2,
+    CLI_NOT_FOUND = 3,
+    CLI_REFUSED = 4,      /* by validation */
+    CLI_UNREACHABLE = 5,  /* NATS or PostgreSQL */
+    CLI_TIMEOUT = 6,
+    CLI_PERMISSION = 7,
+    CLI_PARTIAL = 8,      /* a batch was accepted in part */
+};
+
+enum cli_format { CLI_TABLE, CLI_JSON };
+
+struct cli {
+    struct mu_config config;
+    enum cli_format format;
+    bool quiet;           /* ids only */
+    bool progress;        /* a terminal that can show a bar */
+    int64_t timeout_ms;
+    int argc;             /* what stands behind the verb */
+    char **argv;
+};
+
+struct cli_verb {
+    const char *name, *arguments, *sentence;
+    enum cli_exit (*run)(struct cli *cli);
+};
+
+/* One line to stderr, "muster: …" with the hint behind it; the exit status that fits the fault. */
+enum cli_exit cli_fail(const struct mu_error *err);
+enum cli_exit cli_usage(const char *fmt, ...) MU_PRINTF(1, 2);
+
+/* The connection, named and with its own inbox. NULL after telling the failure; *status is set then. */
+struct mu_bus *cli_connect(struct cli *cli, enum cli_exit *status);
+/* Asks muster.api.<verb>; the parsed answer is the caller's. False only when nobody answered or not in JSON. */
+MU_MUST bool cli_ask(struct mu_bus *bus, const char *verb, struct mu_span body, int64_t timeout_ms, json_t **answer,
+                     struct mu_error *err);
+/* Tells an {"ok":false} answer; the exit status by its code. */
+enum cli_exit cli_refusal(const json_t *answer);
+/* {"ok":true} or {"ok":false,...}. */
+bool cli_answer_ok(const json_t *answer);
+
+/* Prints one JSON document on a line of its own. */
+void cli_print_json(const json_t *doc);
+
+/* A table of texts, columns as wide as they must be. */
+struct cli_table;
+struct cli_table *cli_table_new(const char *const *headings, size_t columns);
+void cli_table_add(struct cli_table *t, const char *const *cells); /* copied; NULL is "" */
+void cli_table_print(const struct cli_table *t);
+void cli_table_free(struct cli_table *t);
+MU_DEFINE_AUTO(struct cli_table, cli_table_free)
+/* Human-readable: 1234567 -> "1,234,567"; ms -> "1.2 s". */
+const char *cli_thousands(int64_t value, char out[32]);
+const char *cli_duration(int64_t ms, char out[32]);
+
+/* Waits until each of the jobs is done, with a bar if cli->progress; 0 ms: for ever. */
+enum cli_exit cli_wait_jobs(struct cli *cli, struct mu_bus *bus, const json_t *job_ids, int64_t timeout_ms);
+
+enum cli_exit cli_agents(struct cli *cli);
+enum cli_exit cli_db(struct cli *cli);
+enum cli_exit cli_dev(struct cli *cli);
+enum cli_exit cli_setup(struct cli *cli);
+enum cli_exit cli_status(struct cli *cli);
+enum cli_exit cli_submit(struct cli *cli);
+enum cli_exit cli_wait(struct cli *cli);
+
+#endif
