@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A rule pack: columns, lists, params and rules, checked by schemas/pack.json and by what the checks themselves
- * demand. The same code in lint, submit and worker. Its digest is the SHA-256 of the document's bytes. */
+/* A rule pack: columns, lists, params and rules, checked by schemas/pack.json and by what the checks
+ * themselves demand. The same code in lint, submit and worker. Its digest is the SHA-256 of the document's
+ * bytes. */
 #ifndef MU_PACK_H
 #define MU_PACK_H
 
@@ -30,18 +31,20 @@ struct mu_rule {
     enum mu_mode mode;
     bool has_from, has_to;
     int32_t effective_from, effective_to;
-    bool has_min_coverage;         /* else 1 */
+    bool has_min_coverage; /* else 1 */
     struct mu_decimal min_coverage;
     const char *min_coverage_text; /* as written; NULL: not given */
     const struct mu_check *check;
-    const json_t *with;       /* parameters, within the document */
+    const json_t *with; /* parameters, within the document */
 };
-struct mu_pack_list { const char *alias, *name, *version; /* version NULL: bare name */ };
+struct mu_pack_list {
+    const char *alias, *name, *version; /* version NULL: bare name */
+};
 
 struct mu_pack {
     const char *name, *version, *title;
     struct mu_digest digest;
-    json_t *doc;              /* owned */
+    json_t *doc; /* owned */
     struct mu_column *columns;
     size_t column_count;
     struct mu_rule *rules;
@@ -50,12 +53,13 @@ struct mu_pack {
     size_t list_count;
     struct mu_param *params;
     size_t param_count;
-    const char **identity;    /* columns that name a record across deliveries */
+    const char **identity; /* columns that name a record across deliveries */
     size_t identity_count;
 };
 
-/* MU_REJECTED (`invalid`, `malformed`, `too_large`) with the JSON Pointer of the mistake. Parameters of checks are
- * only fully checked when the rules are configured with their lists (mu_ready_new, engine/run.h). */
+/* MU_REJECTED (`invalid`, `malformed`, `too_large`) with the JSON Pointer of the mistake. Parameters of
+ * checks are only fully checked when the rules are configured with their lists (mu_ready_new, engine/run.h).
+ */
 MU_MUST bool mu_pack_parse(struct mu_pack **out, struct mu_span bytes, struct mu_error *err);
 void mu_pack_free(struct mu_pack *p);
 MU_DEFINE_AUTO(struct mu_pack, mu_pack_free)

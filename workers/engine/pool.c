@@ -39,7 +39,8 @@ void *mu_pool_get(struct mu_pool *pool, size_t size)
         if (!b)
             return NULL;
         b->size = room;
-        if (pool->blocks && size > BLOCK_BYTES / 2) { /* a large piece has its own block; go on filling the other */
+        if (pool->blocks &&
+            size > BLOCK_BYTES / 2) { /* a large piece has its own block; go on filling the other */
             b->next = pool->blocks->next;
             pool->blocks->next = b;
         } else {

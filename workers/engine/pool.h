@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Memory that is given out piece by piece and dropped as a whole. Checks take theirs from one (engine/check.h). */
+/* Memory that is given out piece by piece and dropped as a whole. Checks take theirs from one
+ * (engine/check.h). */
 #ifndef MU_POOL_H
 #define MU_POOL_H
 

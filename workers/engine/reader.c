@@ -18,8 +18,8 @@ bool mu_reader_open(struct mu_reader **out, struct mu_span format, const struct 
                      (int)(format.len < 40 ? format.len : 40), format.at);
 }
 
-bool mu_reader_header(struct mu_reader *r, struct mu_span chunk, bool last, bool *done, struct mu_position *first,
-                      struct mu_error *err)
+bool mu_reader_header(struct mu_reader *r, struct mu_span chunk, bool last, bool *done,
+                      struct mu_position *first, struct mu_error *err)
 {
     return r->kind->header(r, chunk, last, done, first, err);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Turns bytes into records. A reader is fed chunks of any size and gives out whole records; between two records
- * its position is a byte offset and a record number, from which it (or another agent's) can go on. Readers are
- * constant tables in one static list (engine/reader_kind.h): csv, records (JSON in the message). */
+/* Turns bytes into records. A reader is fed chunks of any size and gives out whole records; between two
+ * records its position is a byte offset and a record number, from which it (or another agent's) can go on.
+ * Readers are constant tables in one static list (engine/reader_kind.h): csv, records (JSON in the message).
+ */
 #ifndef MU_READER_H
 #define MU_READER_H
 
@@ -17,17 +18,17 @@ struct mu_reader_limits {
 
 /* What the source description says and the pack asks. Borrowed for the reader's life. */
 struct mu_reader_setup {
-    const json_t *source;            /* PROTOCOL §2; NULL for inline records */
-    const char *const *columns;      /* names of the pack's columns */
-    const bool *wanted;              /* which of them are to be read; the others stay missing. NULL: all */
+    const json_t *source;       /* PROTOCOL §2; NULL for inline records */
+    const char *const *columns; /* names of the pack's columns */
+    const bool *wanted;         /* which of them are to be read; the others stay missing. NULL: all */
     size_t column_count;
     struct mu_reader_limits limits;
 };
 
 struct mu_position {
-    int64_t byte_off;   /* of the next record in the whole source */
-    int64_t record_no;  /* of the next record */
-    int64_t line;       /* of the next record, from 1 */
+    int64_t byte_off;  /* of the next record in the whole source */
+    int64_t record_no; /* of the next record */
+    int64_t line;      /* of the next record, from 1 */
 };
 
 enum mu_read { MU_READ_RECORD, MU_READ_MORE, MU_READ_END, MU_READ_FAILED };
@@ -40,12 +41,14 @@ struct mu_reader;
  *   mu_reader_feed chunks, mu_reader_next until MU_READ_MORE, …; the last chunk with last = true. */
 /* NULL at the end: "csv", "records"; for the registry and `unknown_format`. */
 const char *mu_reader_format(size_t index);
-/* MU_REJECTED: `unknown_format`; `bad_task` when an option is wrong or a column is mapped that the pack lacks. */
-MU_MUST bool mu_reader_open(struct mu_reader **out, struct mu_span format, const struct mu_reader_setup *setup,
-                            struct mu_error *err);
-/* Feeds the source from byte 0 until *done (which `last` always brings): then *first is the position of the first
- * record. Columns that the pack asks for and the source lacks are no error: they are missing in every record
- * (mu_reader_lacks). MU_REJECTED `source_unreadable`: the header is broken, or names a wanted column twice. */
+/* MU_REJECTED: `unknown_format`; `bad_task` when an option is wrong or a column is mapped that the pack
+ * lacks. */
+MU_MUST bool mu_reader_open(struct mu_reader **out, struct mu_span format,
+                            const struct mu_reader_setup *setup, struct mu_error *err);
+/* Feeds the source from byte 0 until *done (which `last` always brings): then *first is the position of the
+ * first record. Columns that the pack asks for and the source lacks are no error: they are missing in every
+ * record (mu_reader_lacks). MU_REJECTED `source_unreadable`: the header is broken, or names a wanted column
+ * twice. */
 MU_MUST bool mu_reader_header(struct mu_reader *r, struct mu_span chunk, bool last, bool *done,
                               struct mu_position *first, struct mu_error *err);
 bool mu_reader_lacks(const struct mu_reader *r, size_t column);
@@ -54,7 +57,8 @@ struct mu_digest mu_reader_header_digest(const struct mu_reader *r);
 void mu_reader_seek(struct mu_reader *r, struct mu_position at);
 /* The chunk is borrowed until MU_READ_MORE has been returned for it; a record that spans chunks is copied. */
 void mu_reader_feed(struct mu_reader *r, struct mu_span chunk, bool last);
-/* MU_READ_FAILED: the source is broken, *err says why (MU_REJECTED with code limit_…). A bad record is a record. */
+/* MU_READ_FAILED: the source is broken, *err says why (MU_REJECTED with code limit_…). A bad record is a
+ * record. */
 enum mu_read mu_reader_next(struct mu_reader *r, struct mu_record *out, struct mu_error *err);
 /* Like next, but only finds the boundaries (the plan stage): no fields are taken apart. */
 enum mu_read mu_reader_skip(struct mu_reader *r, struct mu_locator *out, struct mu_error *err);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a reader is made of: a constant table per format, for the reader's own files and reader.c only. A kind's
- * struct begins with struct mu_reader. Contracts are those of the functions of the same names in engine/reader.h. */
+/* What a reader is made of: a constant table per format, for the reader's own files and reader.c only. A
+ * kind's struct begins with struct mu_reader. Contracts are those of the functions of the same names in
+ * engine/reader.h. */
 #ifndef MU_READER_KIND_H
 #define MU_READER_KIND_H
 
@@ -9,8 +10,8 @@
 struct mu_reader_kind {
     const char *name; /* "csv" */
     bool (*open)(struct mu_reader **out, const struct mu_reader_setup *setup, struct mu_error *err);
-    bool (*header)(struct mu_reader *r, struct mu_span chunk, bool last, bool *done, struct mu_position *first,
-                   struct mu_error *err);
+    bool (*header)(struct mu_reader *r, struct mu_span chunk, bool last, bool *done,
+                   struct mu_position *first, struct mu_error *err);
     bool (*lacks)(const struct mu_reader *r, size_t column);
     struct mu_digest (*header_digest)(const struct mu_reader *r);
     void (*seek)(struct mu_reader *r, struct mu_position at);

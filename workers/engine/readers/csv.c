@@ -1,0 +1,484 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The CSV reader. Records that lie within a chunk are read where they are; one that is cut by a chunk's end
+ * is gathered in `carry`. Only the fields that the pack's rules read are taken apart. */
+#include "engine/reader_kind.h"
+#include "engine/readers/csv_options.h"
+#include "engine/readers/csv_scan.h"
+
+#include <assert.h>
+#include <inttypes.h>
+
+#define DOS_END 0x1A /* once marked the end of a file */
+
+struct csv {
+    struct mu_reader base;
+    struct mu_reader_setup setup;
+    struct csv_options options;
+    struct csv_row row;
+    size_t expected;         /* fields of the header, or of the first record */
+    int64_t *field_of;       /* by column; -1: lacking */
+    struct mu_value *values; /* by column */
+    struct mu_text head;     /* the source's beginning: mark of byte order, header or first record */
+    size_t head_from, head_to;
+    struct mu_digest head_digest;
+
+    struct csv_cursor chunk, held; /* the caller's bytes; those in carry */
+    size_t at;                     /* in chunk: of the next record, or where it goes on */
+    bool last;
+    bool dos_end;         /* the source's last byte was DOS_END, which is no part of any record */
+    struct mu_text carry; /* the beginning of a record whose end has not come yet */
+    enum csv_state carry_state;
+    bool carry_done; /* what is in carry has been given out */
+    char *scratch;   /* unquoted values of the record at hand */
+    size_t scratch_len, scratch_size;
+    struct mu_position next;
+    char bad_text[80];
+};
+
+static struct csv *csv_of(struct mu_reader *r)
+{
+    return (struct csv *)(void *)r;
+}
+
+static void csv_free(struct mu_reader *r)
+{
+    struct csv *c = csv_of(r);
+    mu_text_free(&c->head);
+    mu_text_free(&c->carry);
+    free(c->scratch);
+    free(c->row.ends);
+    free(c->field_of);
+    free(c->values);
+    free(c);
+}
+
+static bool csv_open(struct mu_reader **out, const struct mu_reader_setup *setup, struct mu_error *err)
+{
+    struct csv_options options;
+    if (!csv_options_parse(&options, setup, err))
+        return false;
+    struct csv *c = calloc(1, sizeof(*c));
+    if (!c)
+        return mu_fail(err, MU_BROKEN, "out of memory");
+    c->base.kind = &mu_reader_csv;
+    c->setup = *setup;
+    c->options = options;
+    c->row.most_fields = setup->limits.fields;
+    c->row.ends = calloc(setup->limits.fields + 1, sizeof(*c->row.ends));
+    c->field_of = calloc(setup->column_count + 1, sizeof(*c->field_of));
+    c->values = calloc(setup->column_count + 1, sizeof(*c->values));
+    c->head = c->carry = MU_TEXT(setup->limits.record_bytes + 4096);
+    if (!c->row.ends || !c->field_of || !c->values) {
+        csv_free(&c->base);
+        return mu_fail(err, MU_BROKEN, "out of memory");
+    }
+    for (size_t i = 0; i < setup->column_count; i++)
+        c->values[i].state = MU_VALUE_MISSING;
+    *out = &c->base;
+    return true;
+}
+
+static bool too_long(const struct csv *c, struct mu_error *err)
+{
+    mu_reject(err, "limit_record_bytes", "",
+              "record %" PRId64 " (line %" PRId64 ", byte %" PRId64 ") is longer than %zu bytes",
+              c->next.record_no, c->next.line, c->next.byte_off, c->setup.limits.record_bytes);
+    return mu_hint(err, "a quote that is never closed runs on to the end of the file");
+}
+
+static bool too_many_fields(const struct csv *c, struct mu_error *err)
+{
+    return mu_reject(err, "limit_fields", "",
+                     "record %" PRId64 " (line %" PRId64 ", byte %" PRId64 ") has more than %zu fields",
+                     c->next.record_no, c->next.line, c->next.byte_off, c->setup.limits.fields);
+}
+
+/* The value of a field as it is meant, not as it is quoted. */
+static struct mu_span field_text(struct csv *c, const char *record, size_t field)
+{
+    const struct csv_row *row = &c->row;
+    const size_t from = field ? row->ends[field - 1] + 1 : 0;
+    struct mu_span text = mu_span(record + from, row->ends[field] - from);
+    const char quote = c->options.dialect.quote;
+    if (text.len < 2 || text.at[0] != quote || !c->options.dialect.quoting)
+        return text;
+    text = mu_span(text.at + 1, text.len - 2);
+    const char *twice = text.len ? memchr(text.at, quote, text.len) : NULL;
+    if (!twice)
+        return text;
+    char *const to = c->scratch + c->scratch_len;
+    size_t len = 0;
+    while (twice) {
+        const size_t part = (size_t)(twice + 1 - text.at);
+        memcpy(to + len, text.at, part);
+        len += part;
+        text =
+            part < text.len ? mu_span(text.at + part + 1, text.len - part - 1) : mu_span(text.at + part, 0);
+        twice = text.len ? memchr(text.at, quote, text.len) : NULL;
+    }
+    memcpy(to + len, text.at, text.len);
+    len += text.len;
+    c->scratch_len += len;
+    return mu_span(to, len);
+}
+
+static struct mu_value value_of(const struct csv_options *o, struct mu_span text)
+{
+    if (o->trim)
+        text = csv_trim(text);
+    if (!text.len)
+        return (struct mu_value){MU_VALUE_MISSING, text};
+    for (size_t i = 0; i < o->missing_count; i++)
+        if (mu_span_equal(text, o->missing[i]))
+            return (struct mu_value){MU_VALUE_MISSING, text};
+    return (struct mu_value){MU_VALUE_TEXT, text};
+}
+
+/* Empties the scratch, with room for any one field of a record of this length unquoted; all of a record's
+ * fields together are no longer than it is. So values that point into it stay where they are. */
+static bool clear_scratch(struct csv *c, size_t len, struct mu_error *err)
+{
+    c->scratch_len = 0;
+    if (len <= c->scratch_size)
+        return true;
+    char *more = realloc(c->scratch, len * 2);
+    if (!more)
+        return mu_fail(err, MU_BROKEN, "out of memory");
+    c->scratch = more;
+    c->scratch_size = len * 2;
+    return true;
+}
+
+static bool take_apart(struct csv *c, const char *record, struct mu_error *err)
+{
+    if (!clear_scratch(c, c->row.to - c->row.from, err))
+        return false;
+    for (size_t i = 0; i < c->setup.column_count; i++) {
+        if (c->field_of[i] < 0 || (c->setup.wanted && !c->setup.wanted[i]))
+            continue;
+        c->values[i] = value_of(&c->options, field_text(c, record, (size_t)c->field_of[i]));
+    }
+    return true;
+}
+
+/* Why the record is bad, and where in it; NULL if it is good. The first of these that applies, so that the
+ * answer does not depend on how the bytes came. */
+static const char *fault_of(struct csv *c, const char *record, size_t *at)
+{
+    const struct csv_row *row = &c->row;
+    const struct mu_span text = mu_span(record, row->to - row->from);
+    if (row->bad) {
+        *at = row->bad_at - row->from;
+        return row->bad;
+    }
+    if (row->odd) {
+        const char *nul = text.len ? memchr(text.at, '\0', text.len) : NULL;
+        if (nul) {
+            *at = (size_t)(nul - text.at);
+            return "a NUL byte";
+        }
+        if (!mu_utf8_valid(text, at))
+            return "invalid UTF-8";
+    }
+    *at = 0;
+    if (row->fields != c->expected) {
+        if (text.len)
+            (void)snprintf(c->bad_text, sizeof(c->bad_text), "%zu field%s instead of %zu", row->fields,
+                           row->fields == 1 ? "" : "s", c->expected);
+        else
+            (void)snprintf(c->bad_text, sizeof(c->bad_text), "a blank line instead of %zu fields",
+                           c->expected);
+        return c->bad_text;
+    }
+    if (c->options.header && c->expected > 1 &&
+        mu_span_equal(text, mu_span(c->head.at + c->head_from, c->head_to - c->head_from)))
+        return "the header once more";
+    return NULL;
+}
+
+static enum mu_read locate(struct csv *c, struct mu_locator *out, struct mu_error *err)
+{
+    const struct csv_row *row = &c->row;
+    const size_t len = row->to - row->from;
+    if (len > c->setup.limits.record_bytes) {
+        too_long(c, err);
+        return MU_READ_FAILED;
+    }
+    *out = (struct mu_locator){.record_no = c->next.record_no,
+                               .byte_off = c->next.byte_off,
+                               .length = (int64_t)len,
+                               .line = c->next.line};
+    c->next.record_no++;
+    c->next.line += row->lines;
+    c->next.byte_off += (int64_t)(row->next - row->from);
+    return MU_READ_RECORD;
+}
+
+static enum mu_read give(struct csv *c, const char *record, struct mu_record *out, struct mu_error *err)
+{
+    const struct csv_row *row = &c->row;
+    size_t bad_at = 0;
+    if (row->fields > row->most_fields && row->to - row->from <= c->setup.limits.record_bytes) {
+        too_many_fields(c, err);
+        return MU_READ_FAILED;
+    }
+    out->bad = fault_of(c, record, &bad_at);
+    out->bad_at = out->bad ? c->next.byte_off + (int64_t)bad_at : 0;
+    out->values = c->values;
+    out->count = c->setup.column_count;
+    if (!out->bad && !take_apart(c, record, err))
+        return MU_READ_FAILED;
+    return locate(c, &out->at, err);
+}
+
+/* The source is at its end: an end mark of old belongs to it, but to no record. */
+static void drop_dos_end(struct csv *c)
+{
+    if (c->chunk.len > c->at && c->chunk.buf[c->chunk.len - 1] == DOS_END) {
+        c->chunk.len--;
+        c->dos_end = true;
+    } else if (c->chunk.len == c->at && c->carry.len && !c->carry_done &&
+               c->carry.at[c->carry.len - 1] == DOS_END) {
+        mu_text_cut(&c->carry, c->carry.len - 1);
+        c->dos_end = true;
+    }
+}
+
+static void csv_feed(struct mu_reader *r, struct mu_span chunk, bool last)
+{
+    struct csv *c = csv_of(r);
+    assert(chunk.len < UINT32_MAX);
+    csv_cursor_set(&c->chunk, chunk);
+    c->at = 0;
+    c->last = last;
+    if (last)
+        drop_dos_end(c);
+}
+
+static enum mu_read at_end(struct csv *c)
+{
+    if (c->dos_end)
+        c->next.byte_off++;
+    c->dos_end = false;
+    return MU_READ_END;
+}
+
+/* Keeps what is left of the chunk. Two bytes more than the limit cannot be a record's line end. */
+static enum mu_read keep(struct csv *c, struct mu_error *err)
+{
+    const struct mu_span rest = mu_span(c->chunk.buf + c->at, c->chunk.len - c->at);
+    if (c->carry.len + rest.len >= c->setup.limits.record_bytes + 2) {
+        too_long(c, err);
+        return MU_READ_FAILED;
+    }
+    mu_text_add(&c->carry, rest);
+    c->at = c->chunk.len;
+    return mu_text_ok(&c->carry, err) ? MU_READ_MORE : MU_READ_FAILED;
+}
+
+/* Gathers a record that an earlier chunk began. RECORD: it is whole, in carry. */
+static enum mu_read gather(struct csv *c, struct mu_error *err)
+{
+    const struct mu_span rest = mu_span(c->chunk.buf + c->at, c->chunk.len - c->at);
+    size_t used = 0;
+    const bool whole = csv_follow(&c->carry_state, &c->options.dialect, rest, &used);
+    if (!whole && !c->last)
+        return keep(c, err);
+    if (c->carry.len + used > c->setup.limits.record_bytes + 2) {
+        too_long(c, err);
+        return MU_READ_FAILED;
+    }
+    mu_text_add(&c->carry, mu_span(rest.at, used));
+    c->at += used;
+    if (!mu_text_ok(&c->carry, err))
+        return MU_READ_FAILED;
+    c->carry_done = true;
+    return MU_READ_RECORD;
+}
+
+static bool start(struct csv *c)
+{
+    if (c->carry_done) {
+        mu_text_reset(&c->carry);
+        c->carry_done = false;
+    }
+    return c->carry.len > 0;
+}
+
+/* The record at hand goes beyond the chunk. */
+static enum mu_read cut(struct csv *c, struct mu_error *err)
+{
+    size_t used;
+    c->carry_state = CSV_FIELD_START;
+    (void)csv_follow(&c->carry_state, &c->options.dialect,
+                     mu_span(c->chunk.buf + c->at, c->chunk.len - c->at), &used);
+    return keep(c, err);
+}
+
+/* The bounds of the next record are in c->row, its bytes at *record. */
+static inline enum mu_read find(struct csv *c,
+                                bool (*scan)(struct csv_cursor *, const struct csv_dialect *, size_t, bool,
+                                             struct csv_row *),
+                                const char **record, struct mu_error *err)
+{
+    if (start(c)) {
+        const enum mu_read gathered = gather(c, err);
+        if (gathered != MU_READ_RECORD)
+            return gathered;
+        csv_cursor_set(&c->held, mu_text_span(&c->carry));
+        *record = c->carry.at;
+        const bool whole = scan(&c->held, &c->options.dialect, 0, c->last, &c->row);
+        assert(whole && c->row.next == c->carry.len);
+        return MU_READ_RECORD;
+    }
+    if (c->at == c->chunk.len)
+        return c->last ? at_end(c) : MU_READ_MORE;
+    if (!scan(&c->chunk, &c->options.dialect, c->at, c->last, &c->row))
+        return cut(c, err);
+    *record = c->chunk.buf + c->at;
+    c->at = c->row.next;
+    return MU_READ_RECORD;
+}
+
+static enum mu_read csv_next(struct mu_reader *r, struct mu_record *out, struct mu_error *err)
+{
+    struct csv *c = csv_of(r);
+    const char *record = NULL;
+    const enum mu_read found = find(c, csv_scan_row, &record, err);
+    return found == MU_READ_RECORD ? give(c, record, out, err) : found;
+}
+
+static enum mu_read csv_skip(struct mu_reader *r, struct mu_locator *out, struct mu_error *err)
+{
+    struct csv *c = csv_of(r);
+    const char *record = NULL;
+    const enum mu_read found = find(c, csv_scan_end, &record, err);
+    return found == MU_READ_RECORD ? locate(c, out, err) : found;
+}
+
+static bool broken_header(struct csv *c, const char *what, size_t at, struct mu_error *err)
+{
+    return mu_reject(err, "source_unreadable", "", "the header is not readable: %s (line 1, byte %zu)", what,
+                     c->head_from + at);
+}
+
+/* The first record is whole: c->row says where it ends in c->head. */
+static bool learn_columns(struct csv *c, struct mu_error *err)
+{
+    const char *record = c->head.at + c->head_from;
+    size_t bad_at = 0;
+    c->expected = c->row.fields;
+    c->next = (struct mu_position){(int64_t)c->head_from, c->options.header ? 0 : 1, 1};
+    if (c->row.to - c->row.from > c->setup.limits.record_bytes)
+        return too_long(c, err);
+    if (c->row.fields > c->row.most_fields)
+        return too_many_fields(c, err);
+    if (!c->options.header)
+        return csv_map_columns(c->field_of, &c->setup, NULL, c->expected, err);
+    const char *fault = fault_of(c, record, &bad_at);
+    if (fault)
+        return broken_header(c, fault, bad_at, err);
+    MU_AUTO(mu_free) struct mu_span *names = calloc(c->expected, sizeof(*names));
+    if (!names)
+        return mu_fail(err, MU_BROKEN, "out of memory");
+    if (!clear_scratch(c, c->row.to - c->row.from, err))
+        return false;
+    for (size_t i = 0; i < c->expected; i++) {
+        names[i] = field_text(c, record, i);
+        if (c->options.trim)
+            names[i] = csv_trim(names[i]);
+    }
+    return csv_map_columns(c->field_of, &c->setup, names, c->expected, err);
+}
+
+static bool csv_header(struct mu_reader *r, struct mu_span chunk, bool last, bool *done,
+                       struct mu_position *first, struct mu_error *err)
+{
+    struct csv *c = csv_of(r);
+    const size_t limit = c->setup.limits.record_bytes, most = limit + 8, len = c->head.len + chunk.len;
+    mu_text_add(&c->head, mu_span(chunk.at, len > most ? most - c->head.len : chunk.len));
+    if (!mu_text_ok(&c->head, err))
+        return false;
+    last = last && len <= most;
+    *done = false;
+    if (c->head.len < 3 && !last)
+        return true;
+    const struct mu_span head = mu_text_span(&c->head);
+    if (head.len >= 2 && (memcmp(head.at, "\xff\xfe", 2) == 0 || memcmp(head.at, "\xfe\xff", 2) == 0))
+        return mu_reject(err, "source_unreadable", "", "the source begins like UTF-16; only UTF-8 is read");
+    c->head_from = head.len >= 3 && memcmp(head.at, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+    struct mu_span record = mu_span(head.at + c->head_from, head.len - c->head_from);
+    enum csv_state state = CSV_FIELD_START;
+    size_t used = 0;
+    if (!csv_follow(&state, &c->options.dialect, record, &used)) {
+        c->next = (struct mu_position){(int64_t)c->head_from, c->options.header ? 0 : 1, 1};
+        if (record.len >= limit + 2)
+            return too_long(c, err);
+        if (!last)
+            return true;
+        if (record.len && record.at[record.len - 1] == DOS_END)
+            used--;
+    }
+    *done = true;
+    c->row.next = c->head_from;
+    c->row.lines = 0;
+    if (used) {
+        csv_cursor_set(&c->held, mu_span(head.at, c->head_from + used));
+        if (!csv_scan_row(&c->held, &c->options.dialect, c->head_from, true, &c->row))
+            assert(!"a whole record is a whole record");
+        c->head_to = c->head_from; /* so that the header is not taken for its own repetition */
+        if (!learn_columns(c, err))
+            return false;
+        c->head_to = c->row.to;
+    } else {
+        for (size_t i = 0; i < c->setup.column_count; i++)
+            c->field_of[i] = -1;
+    }
+    mu_text_cut(&c->head, c->row.next);
+    c->head_digest = mu_digest_of(mu_text_span(&c->head));
+    if (c->options.header)
+        *first = (struct mu_position){(int64_t)c->row.next, 1, 1 + c->row.lines};
+    else
+        *first = (struct mu_position){(int64_t)c->head_from, 1, 1};
+    c->next = *first;
+    return true;
+}
+
+static bool csv_lacks(const struct mu_reader *r, size_t column)
+{
+    return ((const struct csv *)(const void *)r)->field_of[column] < 0;
+}
+
+static struct mu_digest csv_header_digest(const struct mu_reader *r)
+{
+    return ((const struct csv *)(const void *)r)->head_digest;
+}
+
+static void csv_seek(struct mu_reader *r, struct mu_position at)
+{
+    struct csv *c = csv_of(r);
+    c->next = at;
+    c->at = 0;
+    csv_cursor_set(&c->chunk, mu_span(NULL, 0));
+    mu_text_reset(&c->carry);
+    c->carry_done = c->last = c->dos_end = false;
+}
+
+static struct mu_position csv_position(const struct mu_reader *r)
+{
+    return ((const struct csv *)(const void *)r)->next;
+}
+
+const struct mu_reader_kind mu_reader_csv = {
+    .name = "csv",
+    .open = csv_open,
+    .header = csv_header,
+    .lacks = csv_lacks,
+    .header_digest = csv_header_digest,
+    .seek = csv_seek,
+    .feed = csv_feed,
+    .next = csv_next,
+    .skip = csv_skip,
+    .position = csv_position,
+    .free = csv_free,
+};
