@@ -5,27 +5,13 @@
 #include "engine/checks/row.h"
 #include "engine/checks/table.h"
 
-struct conf {
-    struct mu_operand operand;
-};
-
-static bool configure(void **conf, struct mu_env *env, const json_t *params, struct mu_error *err)
-{
-    static const char *const known[] = {MU_OPERAND_PARAMS, NULL};
-    struct conf *c = mu_row_get(env, sizeof *c, err);
-    if (!c || !mu_params_known(params, known, err) || !mu_operand_configure(&c->operand, env, params, err))
-        return false;
-    *conf = c;
-    return true;
-}
-
 static bool record(void *state, const struct mu_record *rec, struct mu_sink *out, struct mu_error *err)
 {
     (void)err;
-    const struct conf *c = ((struct mu_row *)state)->conf;
+    const struct mu_operand *operand = ((struct mu_row *)state)->conf;
     char form[MU_OPERAND_MAX];
     struct mu_span s;
-    if (!mu_operand_read(&c->operand, rec, out, form, &s))
+    if (!mu_operand_read(operand, rec, out, form, &s))
         return true;
     if (s.len != 20)
         return mu_row_fail(out, "%zu characters, expected 20", s.len);
@@ -46,6 +32,6 @@ const struct mu_check mu_check_lei = {
     .title = "Legal Entity Identifier (ISO 17442)",
     .version = 1,
     .shape = MU_SHAPE_MAP,
-    .configure = configure,
+    .configure = mu_operand_only,
     MU_ROW_LIFE(record),
 };

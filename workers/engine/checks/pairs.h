@@ -14,6 +14,11 @@ struct mu_pairs {
  * with `pointer` if a key is not made of two capital letters. */
 MU_MUST bool mu_pairs_fill(struct mu_pairs *out, const struct mu_list_data *list, int32_t day, const char *pointer,
                            struct mu_error *err);
+static inline void mu_pairs_add(struct mu_pairs *p, const char *at)
+{
+    p->has[(at[0] - 'A') * 26 + at[1] - 'A'] = true;
+}
+
 /* Two characters, of any kind. */
 static inline bool mu_pairs_has(const struct mu_pairs *p, const char *at)
 {

@@ -12,6 +12,16 @@ bool mu_operand_configure(struct mu_operand *out, struct mu_env *env, const json
            mu_param_word(&out->strip, params, "separators", separators, err);
 }
 
+bool mu_operand_only(void **conf, struct mu_env *env, const json_t *params, struct mu_error *err)
+{
+    static const char *const known[] = {MU_OPERAND_PARAMS, NULL};
+    struct mu_operand *o = mu_row_get(env, sizeof *o, err);
+    if (!o || !mu_params_known(params, known, err) || !mu_operand_configure(o, env, params, err))
+        return false;
+    *conf = o;
+    return true;
+}
+
 bool mu_row_value(int column, const struct mu_record *rec, struct mu_sink *sink, struct mu_span *out)
 {
     const struct mu_value *value = &rec->values[column];

@@ -24,6 +24,8 @@ MU_MUST bool mu_operand_configure(struct mu_operand *out, struct mu_env *env, co
  * record or in `form`. */
 bool mu_operand_read(const struct mu_operand *o, const struct mu_record *rec, struct mu_sink *sink,
                      char form[MU_OPERAND_MAX], struct mu_span *out);
+/* The configure of a check that takes an operand and nothing else; *conf is a struct mu_operand. */
+bool mu_operand_only(void **conf, struct mu_env *env, const json_t *params, struct mu_error *err);
 /* A value as it stands; false when the verdict (not evaluated, error) is already given. */
 bool mu_row_value(int column, const struct mu_record *rec, struct mu_sink *sink, struct mu_span *out);
 

@@ -46,6 +46,12 @@ int64_t mu_validity_find(const struct mu_validity *v, struct mu_span key, int32_
     return -1;
 }
 
+bool mu_validity_fail(const struct mu_validity *v, int64_t found, struct mu_sink *sink)
+{
+    return mu_row_fail(sink, found == -1 ? "not in force on that day by the list %s@%s" : "not in the list %s@%s",
+                       mu_list_name(v->list), mu_list_version(v->list));
+}
+
 bool mu_on_configure(struct mu_on *out, struct mu_env *env, const json_t *params, struct mu_error *err)
 {
     const char *text = NULL;
@@ -85,7 +91,7 @@ bool mu_pairs_fill(struct mu_pairs *out, const struct mu_list_data *list, int32_
             return mu_reject(err, "invalid", pointer, "list %s@%s, row %zu: the key is not two capital letters",
                              mu_list_name(list), mu_list_version(list), row + 1);
         if (mu_validity_holds(&v, row, day))
-            out->has[(key.at[0] - 'A') * 26 + key.at[1] - 'A'] = true;
+            mu_pairs_add(out, key.at);
     }
     return true;
 }

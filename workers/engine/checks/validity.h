@@ -17,6 +17,8 @@ MU_MUST bool mu_validity_configure(struct mu_validity *out, const struct mu_list
 bool mu_validity_holds(const struct mu_validity *v, size_t row, int32_t day);
 /* The first row of `key` that is in force; -1: listed, but not on that day; -2: not listed. */
 int64_t mu_validity_find(const struct mu_validity *v, struct mu_span key, int32_t day);
+/* The verdict for what mu_validity_find did not find. */
+bool mu_validity_fail(const struct mu_validity *v, int64_t found, struct mu_sink *sink);
 
 /* The parameter `on`: a date, or a column that holds one; without it the job's day. */
 struct mu_on {
