@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Runs one check over values, without the engine: the env and the sink that the engine would give it, and the lists
- * that are shipped. What a record came to is a text: "pass", "fail: check digit 4, expected 5", "not_evaluated". */
+/* Runs one check over values, without the engine: the env and the sink that the engine would give it, and the
+ * lists that are shipped. What a record came to is a text: "pass", "fail: check digit 4, expected 5",
+ * "not_evaluated". */
 #ifndef MU_CHECK_RIG_H
 #define MU_CHECK_RIG_H
 
@@ -67,8 +68,9 @@ __attribute__((unused)) static void rig_add_list(const char *alias, struct mu_li
 /* The shipped lists under the aliases that the checks look for by default. */
 __attribute__((unused)) static void rig_load_lists(void)
 {
-    static const char *const shipped[][2] = {{"cfi", "cfi"},         {"country", "iso3166"}, {"currency", "iso4217"},
-                                             {"iban", "iban-registry"}, {"isin", "isin-prefix"}, {"mic", "mic"}};
+    static const char *const shipped[][2] = {{"cfi", "cfi"},          {"country", "iso3166"},
+                                             {"currency", "iso4217"}, {"iban", "iban-registry"},
+                                             {"isin", "isin-prefix"}, {"mic", "mic"}};
     const char *build = getenv("MUSTER_BUILD");
     for (size_t i = 0; i < MU_COUNT(shipped); i++) {
         char pattern[600];
@@ -119,8 +121,8 @@ static void rig_verdict(struct mu_sink *sink, enum mu_verdict verdict, struct mu
 }
 
 /* `columns` are names with a blank between two; `as_of` a date. False: configure refused, r->err says why. */
-__attribute__((unused)) static bool rig_open(struct rig *r, const char *check, const char *columns, const char *params,
-                                             const char *as_of)
+__attribute__((unused)) static bool rig_open(struct rig *r, const char *check, const char *columns,
+                                             const char *params, const char *as_of)
 {
     *r = (struct rig){.env = {.column = rig_column, .list = rig_list}, .sink = {.verdict = rig_verdict}};
     r->env.engine = r;
@@ -156,14 +158,15 @@ __attribute__((unused)) static void rig_close(struct rig *r)
 }
 
 /* One record of these values (NULL: missing) in the state; what it came to, until the next record. */
-__attribute__((unused)) static const char *rig_record_in(struct rig *r, void *state, const char *const *values)
+__attribute__((unused)) static const char *rig_record_in(struct rig *r, void *state,
+                                                         const char *const *values)
 {
     struct mu_value value[RIG_COLUMNS];
     for (size_t i = 0; i < r->column_count; i++) {
         const char *text = values[i];
-        enum mu_value_state is = !text                             ? MU_VALUE_MISSING
+        enum mu_value_state is = !text                            ? MU_VALUE_MISSING
                                  : strcmp(text, RIG_INVALID) == 0 ? MU_VALUE_INVALID
-                                                                   : MU_VALUE_TEXT;
+                                                                  : MU_VALUE_TEXT;
         value[i] = (struct mu_value){is, is == MU_VALUE_TEXT ? mu_span_of(text) : mu_span("", 0)};
     }
     struct mu_record rec = {.values = value, .count = r->column_count};
@@ -187,7 +190,8 @@ __attribute__((unused)) static const char *rig_value(struct rig *r, const char *
 }
 
 /* The place and sentence of the refusal, or "accepted". */
-__attribute__((unused)) static const char *rig_refusal(const char *check, const char *columns, const char *params)
+__attribute__((unused)) static const char *rig_refusal(const char *check, const char *columns,
+                                                       const char *params)
 {
     static char text[RIG_TEXT + 8];
     struct rig r;
@@ -218,8 +222,8 @@ __attribute__((unused)) static void rig_cases(const char *check, const char *par
     }
     rig_close(&r);
 }
-#define RIG_CASES(check, params, ...)                                                                              \
-    rig_cases(check, params, "2026-11-24", (const struct rig_case[]){__VA_ARGS__},                                 \
+#define RIG_CASES(check, params, ...)                                                                        \
+    rig_cases(check, params, "2026-11-24", (const struct rig_case[]){__VA_ARGS__},                           \
               MU_COUNT(((const struct rig_case[]){__VA_ARGS__})))
 
 #endif

@@ -28,8 +28,9 @@ TAP_TEST(what_xs_decimal_allows_is_read)
 
 TAP_TEST(what_is_no_decimal_is_refused)
 {
-    static const char *const wrong[] = {"",    ".",   "-",   "+",      "1e3", "1E3",  "1,000.00", "NaN", "1.2.3", " 1",
-                                        "1 ",  "--1", "+-1", "0x10",   "inf", "1_0",  "\xd9\xa1", "-.",  "..",    "1-"};
+    static const char *const wrong[] = {"",    ".",     "-",        "+",  "1e3", "1E3", "1,000.00",
+                                        "NaN", "1.2.3", " 1",       "1 ", "--1", "+-1", "0x10",
+                                        "inf", "1_0",   "\xd9\xa1", "-.", "..",  "1-"};
     for (size_t i = 0; i < MU_COUNT(wrong); i++)
         CHECK_TEXT(canonical(wrong[i]), "refused");
     struct mu_decimal d;
@@ -39,14 +40,17 @@ TAP_TEST(what_is_no_decimal_is_refused)
 TAP_TEST(thirty_eight_digits_fit_and_thirty_nine_do_not)
 {
     CHECK_TEXT(canonical("99999999999999999999999999999999999999"), "99999999999999999999999999999999999999");
-    CHECK_TEXT(canonical("-9.9999999999999999999999999999999999999"), "-9.9999999999999999999999999999999999999");
+    CHECK_TEXT(canonical("-9.9999999999999999999999999999999999999"),
+               "-9.9999999999999999999999999999999999999");
     CHECK_TEXT(canonical("100000000000000000000000000000000000000"), "refused");
-    CHECK_TEXT(canonical("0.0000000000000000000000000000000000001"), "0.0000000000000000000000000000000000001");
+    CHECK_TEXT(canonical("0.0000000000000000000000000000000000001"),
+               "0.0000000000000000000000000000000000001");
     CHECK_TEXT(canonical("0.00000000000000000000000000000000000001"), "refused");
     /* zeros that say nothing do not count */
     CHECK_TEXT(canonical("00000000000000000000000000000000000000000001.5"), "1.5");
     CHECK_TEXT(canonical("1.500000000000000000000000000000000000000000000000"), "1.5");
-    CHECK_TEXT(canonical("99999999999999999999999999999999999999.000"), "99999999999999999999999999999999999999");
+    CHECK_TEXT(canonical("99999999999999999999999999999999999999.000"),
+               "99999999999999999999999999999999999999");
 }
 
 TAP_TEST(the_scale_is_as_written)

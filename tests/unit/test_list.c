@@ -27,7 +27,8 @@ static void refused(const char *bytes, const char *want)
 
 TAP_TEST(a_list_is_read_with_quotes_and_commentary)
 {
-    static const char bytes[] = TITLE "# made by hand\ncode,name\r\nA,\"x, \"\"y\"\"\"\nB,\nB,zwei\nC\xc3\xa4,\"\"";
+    static const char bytes[] =
+        TITLE "# made by hand\ncode,name\r\nA,\"x, \"\"y\"\"\"\nB,\nB,zwei\nC\xc3\xa4,\"\"";
     struct mu_list_data *l = NULL;
     struct mu_error err = {0};
     struct mu_digest want = mu_digest_of(mu_span_of(bytes));
@@ -87,24 +88,30 @@ TAP_TEST(every_key_of_a_large_list_is_found)
 TAP_TEST(what_is_no_list_is_refused_with_its_line)
 {
     refused("", "line 1 of the list: expected \"# muster-list 1 <name> <version> key=<column>\"");
-    refused("code,name\nA,b\n", "line 1 of the list: expected \"# muster-list 1 <name> <version> key=<column>\"");
-    refused("# muster-list 2 demo 1 key=code\ncode\n", "line 1 of the list: this form of list is not known, only form 1");
+    refused("code,name\nA,b\n",
+            "line 1 of the list: expected \"# muster-list 1 <name> <version> key=<column>\"");
+    refused("# muster-list 2 demo 1 key=code\ncode\n",
+            "line 1 of the list: this form of list is not known, only form 1");
     refused("# muster-list 1 Demo 1 key=code\ncode\n",
             "line 1 of the list: the name of a list is made of a-z, 0-9, '-' and '_', at most 63 of them");
-    refused("# muster-list 1 demo 1/2 key=code\ncode\n",
-            "line 1 of the list: the version of a list is made of a-z, 0-9, '-', '_' and '.', at most 63 of them");
+    refused("# muster-list 1 demo 1/2 key=code\ncode\n", "line 1 of the list: the version of a list is made "
+                                                         "of a-z, 0-9, '-', '_' and '.', at most 63 of them");
     refused("# muster-list 1 demo 1 code\ncode\n", "line 1 of the list: expected key=<column> at the end");
     refused(TITLE, "line 2 of the list: the name of a column is made of a-z, 0-9 and '_'");
     refused(TITLE "name\n", "line 2 of the list: the key column of the first line is none of the columns");
     refused(TITLE "code,code\n", "line 2 of the list: a column occurs twice");
     refused(TITLE "# c\ncode,n\nA,1\nB\n", "line 5 of the list: fewer values than columns");
     refused(TITLE "code,n\nA,1,2\n", "line 3 of the list: too many values");
-    refused(TITLE "code,n\nB,1\nA,1\n", "line 4 of the list: rows are to be sorted by the bytes of their key");
+    refused(TITLE "code,n\nB,1\nA,1\n",
+            "line 4 of the list: rows are to be sorted by the bytes of their key");
     refused(TITLE "code,n\n,1\n", "line 3 of the list: the key is empty");
     refused(TITLE "code,n\nA,\"1\n", "line 3 of the list: a quote is not closed");
-    refused(TITLE "code,n\nA,1\"\n", "line 3 of the list: a quote within a value that does not begin with one");
-    refused(TITLE "code,n\nA,\"1\"2\n", "line 3 of the list: text after a closing quote or a stray carriage return");
-    refused(TITLE "code,n\nA,1\rB,2\n", "line 3 of the list: text after a closing quote or a stray carriage return");
+    refused(TITLE "code,n\nA,1\"\n",
+            "line 3 of the list: a quote within a value that does not begin with one");
+    refused(TITLE "code,n\nA,\"1\"2\n",
+            "line 3 of the list: text after a closing quote or a stray carriage return");
+    refused(TITLE "code,n\nA,1\rB,2\n",
+            "line 3 of the list: text after a closing quote or a stray carriage return");
     refused(TITLE "code,n\nA,1\n\n", "line 4 of the list: fewer values than columns");
     refused(TITLE "code,n\nA,\xff\n", "the list is not UTF-8 at byte 43");
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A list is kept as it came, in one block, with a span per cell and a hash of the keys: a lookup per record must
- * not cost a search through a large registry. */
+/* A list is kept as it came, in one block, with a span per cell and a hash of the keys: a lookup per record
+ * must not cost a search through a large registry. */
 #include "engine/list.h"
 
 #include "base/text.h"
@@ -15,13 +15,13 @@
 struct mu_list_data {
     char name[NAME_MAX_BYTES + 1], version[NAME_MAX_BYTES + 1];
     struct mu_digest digest;
-    char *bytes;                /* cells lie in it, quotes already undone */
+    char *bytes; /* cells lie in it, quotes already undone */
     struct mu_span columns[COLUMNS_MAX];
     size_t column_count;
     int key;
-    struct mu_span *cells;      /* row by row */
+    struct mu_span *cells; /* row by row */
     size_t rows, rows_max;
-    uint32_t *slots;            /* first row of a key by its hash, NO_ROW where free; size is slot_mask + 1 */
+    uint32_t *slots; /* first row of a key by its hash, NO_ROW where free; size is slot_mask + 1 */
     uint32_t slot_mask;
 };
 
@@ -235,7 +235,8 @@ bool mu_list_parse(struct mu_list_data **out, struct mu_span bytes, struct mu_er
     size_t bad;
     struct mu_span key = {NULL, 0};
     if (bytes.len > BYTES_MAX)
-        return mu_reject(err, "too_large", "", "a list of %zu bytes; at most %zu are read", bytes.len, BYTES_MAX);
+        return mu_reject(err, "too_large", "", "a list of %zu bytes; at most %zu are read", bytes.len,
+                         BYTES_MAX);
     if (!mu_utf8_valid(bytes, &bad))
         return mu_reject(err, "invalid", "", "the list is not UTF-8 at byte %zu", bad);
     MU_AUTO(mu_list_data_free) struct mu_list_data *l = calloc(1, sizeof *l);

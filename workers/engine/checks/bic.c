@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ISO 9362: four letters or digits for the party, a country, two for the place, and three for the branch, or none.
- * Kosovo's XK is in use without being in ISO 3166. */
+/* ISO 9362: four letters or digits for the party, a country, two for the place, and three for the branch, or
+ * none. Kosovo's XK is in use without being in ISO 3166. */
 #include "engine/checks/pairs.h"
 #include "engine/checks/row.h"
 #include "engine/checks/table.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ISO 10962: a category, a group of it, and four attributes, each with the letters that its group allows; X stands
- * for an attribute that is unknown or has no meaning there. */
+/* ISO 10962: a category, a group of it, and four attributes, each with the letters that its group allows; X
+ * stands for an attribute that is unknown or has no meaning there. */
 #include "engine/checks/characters.h"
 #include "engine/checks/row.h"
 #include "engine/checks/table.h"
@@ -31,8 +31,8 @@ static bool read_letters(uint32_t *out, struct mu_span letters)
     return true;
 }
 
-static bool read_tree(struct conf *c, struct mu_env *env, const struct mu_list_data *list, const char *const *names,
-                      struct mu_error *err)
+static bool read_tree(struct conf *c, struct mu_env *env, const struct mu_list_data *list,
+                      const char *const *names, struct mu_error *err)
 {
     for (size_t row = 0; row < mu_list_rows(list); row++) {
         struct mu_span key = mu_list_key(list, row);
@@ -41,7 +41,8 @@ static bool read_tree(struct conf *c, struct mu_env *env, const struct mu_list_d
             return false;
         bool good = key.len == 2 && mu_is_upper(key.at[0]) && mu_is_upper(key.at[1]);
         for (size_t i = 0; i < 4; i++)
-            good = good && read_letters(&g->allowed[i], mu_list_value(list, row, mu_list_column(list, names[i])));
+            good = good &&
+                   read_letters(&g->allowed[i], mu_list_value(list, row, mu_list_column(list, names[i])));
         if (!good)
             return mu_reject(err, "invalid", "/registry", "list %s@%s, row %zu: not capital letters",
                              mu_list_name(list), mu_list_version(list), row + 1);

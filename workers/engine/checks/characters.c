@@ -11,7 +11,8 @@ size_t mu_alphanumeric_prefix(struct mu_span text)
 
 unsigned mu_mod97(unsigned before, struct mu_span text)
 {
-    /* the remainder stays below 97, so two letters may pass before 32 bits are full: reduce every character */
+    /* the remainder stays below 97, so two letters may pass before 32 bits are full: reduce every character
+     */
     unsigned n = before;
     for (size_t i = 0; i < text.len; i++) {
         unsigned v = mu_value36(text.at[i]);

@@ -34,11 +34,11 @@ static inline unsigned mu_value36(char c)
 
 /* The place of the first character that is no capital letter or digit; its length if there is none. */
 size_t mu_alphanumeric_prefix(struct mu_span text);
-/* Each character (a capital letter or digit) as its decimal number, one after the other: that number mod 97, begun
- * at `before` (ISO 7064 MOD 97-10). */
+/* Each character (a capital letter or digit) as its decimal number, one after the other: that number mod 97,
+ * begun at `before` (ISO 7064 MOD 97-10). */
 unsigned mu_mod97(unsigned before, struct mu_span text);
-/* The check digit that follows these values when every second one (from the second on) is doubled and the decimal
- * digits are added up: CUSIP and FIGI. */
+/* The check digit that follows these values when every second one (from the second on) is doubled and the
+ * decimal digits are added up: CUSIP and FIGI. */
 unsigned mu_double_add_digit(const uint8_t *values, size_t count);
 
 #endif

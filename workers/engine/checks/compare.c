@@ -8,7 +8,7 @@ enum relation { EQUAL, UNEQUAL, LESS, LESS_EQUAL, GREATER, GREATER_EQUAL };
 static const char *const relations[] = {"=", "!=", "<", "<=", ">", ">=", NULL};
 
 struct conf {
-    int left, right;             /* columns */
+    int left, right; /* columns */
     const char *left_name, *right_name;
     int relation, kind;
 };
@@ -40,7 +40,8 @@ static bool configure(void **conf, struct mu_env *env, const json_t *params, str
     if (c->relation < 0)
         return mu_reject(err, "invalid", "/op", "parameter op is missing: one of = != < <= > >=");
     if (c->kind < 0)
-        return mu_reject(err, "invalid", "/type", "parameter type is missing: text, decimal, date or timestamp");
+        return mu_reject(err, "invalid", "/type",
+                         "parameter type is missing: text, decimal, date or timestamp");
     if (c->kind == MU_TYPED_TEXT && c->relation > UNEQUAL)
         return mu_reject(err, "invalid", "/op", "texts are equal or not, they have no order");
     *conf = c;
@@ -85,7 +86,8 @@ static bool record(void *state, const struct mu_record *rec, struct mu_sink *out
     if (left->state == MU_VALUE_MISSING || right->state == MU_VALUE_MISSING)
         return mu_row_not_evaluated(out);
     if (!holds(c->relation, mu_typed_compare(&a, &b)))
-        return mu_row_fail(out, "%.64s %s %.64s does not hold", c->left_name, relations[c->relation], c->right_name);
+        return mu_row_fail(out, "%.64s %s %.64s does not hold", c->left_name, relations[c->relation],
+                           c->right_name);
     return mu_row_pass(out);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ISO 4217: in the list and in force on the day; and an amount, if one is named, has no more decimals than the
- * currency has minor units. */
+/* ISO 4217: in the list and in force on the day; and an amount, if one is named, has no more decimals than
+ * the currency has minor units. */
 #include "engine/checks/table.h"
 #include "engine/checks/validity.h"
 
@@ -8,8 +8,8 @@ struct conf {
     struct mu_operand operand;
     struct mu_on on;
     struct mu_validity listed;
-    int amount;  /* column, or -1 */
-    int *minor;  /* units by row of the list, -1: not stated */
+    int amount; /* column, or -1 */
+    int *minor; /* units by row of the list, -1: not stated */
 };
 
 static bool read_minor_units(struct conf *c, struct mu_env *env, const struct mu_list_data *list,
@@ -22,8 +22,9 @@ static bool read_minor_units(struct conf *c, struct mu_env *env, const struct mu
         int64_t units = -1;
         struct mu_span text = mu_list_value(list, row, column);
         if (text.len && !mu_parse_i64(text, 0, 9, &units))
-            return mu_reject(err, "invalid", "/registry", "list %s@%s, row %zu: minor_units is to be 0 to 9 or empty",
-                             mu_list_name(list), mu_list_version(list), row + 1);
+            return mu_reject(err, "invalid", "/registry",
+                             "list %s@%s, row %zu: minor_units is to be 0 to 9 or empty", mu_list_name(list),
+                             mu_list_version(list), row + 1);
         c->minor[row] = (int)units;
     }
     return c->minor != NULL;

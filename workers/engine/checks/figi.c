@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Financial Instrument Global Identifier: two consonants, G, eight consonants or digits, and a check digit as of a
- * CUSIP. Some prefixes are kept free, so that no FIGI can be taken for an ISIN. */
+/* Financial Instrument Global Identifier: two consonants, G, eight consonants or digits, and a check digit as
+ * of a CUSIP. Some prefixes are kept free, so that no FIGI can be taken for an ISIN. */
 #include "engine/checks/characters.h"
 #include "engine/checks/row.h"
 #include "engine/checks/table.h"

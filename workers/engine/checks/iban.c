@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ISO 13616: the country's structure as its registry gives it ("DE2!n8!n10!n": n digit, a capital letter, c either),
- * and check digits such that the number with its first four characters moved to the end leaves 1 modulo 97. */
+/* ISO 13616: the country's structure as its registry gives it ("DE2!n8!n10!n": n digit, a capital letter, c
+ * either), and check digits such that the number with its first four characters moved to the end leaves 1
+ * modulo 97. */
 #include "engine/checks/characters.h"
 #include "engine/checks/row.h"
 #include "engine/checks/table.h"
@@ -67,7 +68,8 @@ static bool read_territories(struct conf *c, struct mu_span text, const struct s
     return true;
 }
 
-static bool read_registry(struct conf *c, struct mu_env *env, const struct mu_list_data *list, struct mu_error *err)
+static bool read_registry(struct conf *c, struct mu_env *env, const struct mu_list_data *list,
+                          struct mu_error *err)
 {
     int shape = mu_list_column(list, "structure"), territories = mu_list_column(list, "territories");
     for (size_t row = 0; row < mu_list_rows(list); row++) {
@@ -93,7 +95,8 @@ static bool configure(void **conf, struct mu_env *env, const json_t *params, str
     struct conf *c = mu_row_get(env, sizeof *c, err);
     if (!c || !mu_params_known(params, known, err) || !mu_operand_configure(&c->operand, env, params, err) ||
         !mu_param_word(&c->parents, params, "territories", territories, err) ||
-        !mu_param_list(&list, env, params, "registry", "iban", columns, err) || !read_registry(c, env, list, err))
+        !mu_param_list(&list, env, params, "registry", "iban", columns, err) ||
+        !read_registry(c, env, list, err))
         return false;
     *conf = c;
     return true;
@@ -121,7 +124,8 @@ static bool record(void *state, const struct mu_record *rec, struct mu_sink *out
     if (!shape)
         return mu_row_fail(out, "country %.2s has no IBAN", s.at);
     if (s.len != shape->length)
-        return mu_row_fail(out, "structure: %zu characters, expected %zu for %.2s", s.len, shape->length, s.at);
+        return mu_row_fail(out, "structure: %zu characters, expected %zu for %.2s", s.len, shape->length,
+                           s.at);
     for (size_t i = 2; i < s.len; i++) {
         if (!is_of(s.at[i], shape->classes[i]))
             return mu_row_fail(out, "structure: character %zu is no %s", i + 1,

@@ -19,8 +19,8 @@ static int by_bytes(const void *a, const void *b)
     return mu_span_compare(*(const struct mu_span *)a, *(const struct mu_span *)b);
 }
 
-static bool keep_value(struct mu_span *out, struct mu_env *env, const json_t *value, bool fold, const char *pointer,
-                       struct mu_error *err)
+static bool keep_value(struct mu_span *out, struct mu_env *env, const json_t *value, bool fold,
+                       const char *pointer, struct mu_error *err)
 {
     if (!json_is_string(value))
         return mu_reject(err, "invalid", pointer, "a value of the set is to be a text");
@@ -42,7 +42,8 @@ static bool read_values(struct conf *c, struct mu_env *env, const json_t *values
 {
     char pointer[40];
     if (!json_is_array(values) || json_array_size(values) == 0 || json_array_size(values) > VALUES_MAX)
-        return mu_reject(err, "invalid", "/values", "parameter values is to be an array of 1 to %d texts", VALUES_MAX);
+        return mu_reject(err, "invalid", "/values", "parameter values is to be an array of 1 to %d texts",
+                         VALUES_MAX);
     c->count = json_array_size(values);
     c->values = mu_row_get(env, c->count * sizeof *c->values, err);
     if (!c->values)

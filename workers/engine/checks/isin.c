@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ISO 6166: two letters of a known prefix, nine letters or digits, and a Luhn digit over the decimal digits that
- * they stand for (A = 10 .. Z = 35). */
+/* ISO 6166: two letters of a known prefix, nine letters or digits, and a Luhn digit over the decimal digits
+ * that they stand for (A = 10 .. Z = 35). */
 #include "engine/checks/pairs.h"
 #include "engine/checks/row.h"
 #include "engine/checks/table.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ISO 17442: eighteen letters or digits and two check digits; the whole as a number (A = 10 .. Z = 35) leaves 1
- * when divided by 97. */
+/* ISO 17442: eighteen letters or digits and two check digits; the whole as a number (A = 10 .. Z = 35) leaves
+ * 1 when divided by 97. */
 #include "engine/checks/characters.h"
 #include "engine/checks/row.h"
 #include "engine/checks/table.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ISO 10383: the market is listed and in use on the day, and so is what operates it: a segment names an operating
- * market, which must be listed too. */
+/* ISO 10383: the market is listed and in use on the day, and so is what operates it: a segment names an
+ * operating market, which must be listed too. */
 #include "base/clock.h"
 #include "engine/checks/table.h"
 #include "engine/checks/validity.h"

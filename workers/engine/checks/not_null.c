@@ -11,7 +11,8 @@ static bool configure(void **conf, struct mu_env *env, const json_t *params, str
 {
     static const char *const known[] = {"column", NULL};
     struct conf *c = mu_row_get(env, sizeof *c, err);
-    if (!c || !mu_params_known(params, known, err) || !mu_param_column(&c->column, env, params, "column", err))
+    if (!c || !mu_params_known(params, known, err) ||
+        !mu_param_column(&c->column, env, params, "column", err))
         return false;
     *conf = c;
     return true;

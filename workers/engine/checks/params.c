@@ -72,7 +72,8 @@ bool mu_param_whole(int64_t *out, const json_t *params, const char *key, int64_t
     if (n < min || n > max) {
         char pointer[200];
         return mu_reject(err, "invalid", mu_param_pointer(key, pointer),
-                         "parameter %.64s is to lie between %lld and %lld", key, (long long)min, (long long)max);
+                         "parameter %.64s is to lie between %lld and %lld", key, (long long)min,
+                         (long long)max);
     }
     *out = n;
     return true;
@@ -99,7 +100,8 @@ bool mu_param_word(int *out, const json_t *params, const char *key, const char *
     return mu_hint(err, "one of: %s", all);
 }
 
-bool mu_param_column(int *out, struct mu_env *env, const json_t *params, const char *key, struct mu_error *err)
+bool mu_param_column(int *out, struct mu_env *env, const json_t *params, const char *key,
+                     struct mu_error *err)
 {
     const char *name = NULL;
     if (!mu_param_text(&name, params, key, err))
@@ -109,7 +111,8 @@ bool mu_param_column(int *out, struct mu_env *env, const json_t *params, const c
     int column = env->column(env, name);
     if (column < 0) {
         char pointer[200];
-        return mu_reject(err, "invalid", mu_param_pointer(key, pointer), "the pack has no column %.64s", name);
+        return mu_reject(err, "invalid", mu_param_pointer(key, pointer), "the pack has no column %.64s",
+                         name);
     }
     *out = column;
     return true;
@@ -125,7 +128,8 @@ bool mu_param_list(const struct mu_list_data **out, struct mu_env *env, const js
     const struct mu_list_data *list = env->list(env, alias);
     mu_param_pointer(key, pointer);
     if (!list) {
-        mu_reject(err, "invalid", pointer, "the pack names no list %.64s, which this check looks into", alias);
+        mu_reject(err, "invalid", pointer, "the pack names no list %.64s, which this check looks into",
+                  alias);
         return mu_hint(err, "add the alias to \"lists\" of the pack, or name another one in \"%s\"", key);
     }
     for (size_t i = 0; columns[i]; i++) {

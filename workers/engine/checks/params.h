@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reads the parameters of a rule (its `with` object). What is wrong is MU_REJECTED, code "invalid", with the JSON
- * Pointer of the place below `with`. Outputs are left alone when an optional parameter is absent. */
+/* Reads the parameters of a rule (its `with` object). What is wrong is MU_REJECTED, code "invalid", with the
+ * JSON Pointer of the place below `with`. Outputs are left alone when an optional parameter is absent. */
 #ifndef MU_PARAMS_H
 #define MU_PARAMS_H
 
 #include "engine/check.h"
 
-/* Refuses what is no object (NULL is an empty one) and every key that is not among `known`, which ends in NULL. */
+/* Refuses what is no object (NULL is an empty one) and every key that is not among `known`, which ends in
+ * NULL. */
 MU_MUST bool mu_params_known(const json_t *params, const char *const *known, struct mu_error *err);
 bool mu_params_has(const json_t *params, const char *key);
 
@@ -20,8 +21,8 @@ MU_MUST bool mu_param_word(int *out, const json_t *params, const char *key, cons
 /* The pack's column that `key` names; required. */
 MU_MUST bool mu_param_column(int *out, struct mu_env *env, const json_t *params, const char *key,
                              struct mu_error *err);
-/* The list that `key` names by its alias in the pack, or without the key the one of alias `otherwise`; required.
- * It must have these columns (ends in NULL). */
+/* The list that `key` names by its alias in the pack, or without the key the one of alias `otherwise`;
+ * required. It must have these columns (ends in NULL). */
 MU_MUST bool mu_param_list(const struct mu_list_data **out, struct mu_env *env, const json_t *params,
                            const char *key, const char *otherwise, const char *const *columns,
                            struct mu_error *err);

@@ -7,14 +7,14 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
-#define DEPTH_MAX 32          /* groups in groups */
+#define DEPTH_MAX 32 /* groups in groups */
 #define REPEAT_MAX 512
 #define MATCH_LIMIT 200000    /* attempts */
 #define BACKTRACK_LIMIT 20000 /* of them open at a time */
 #define HEAP_LIMIT_KIB 8192
 
-/* Memory of pcre2: it asks for a few blocks and gives some back; what it gives back is used again, because the pool
- * itself takes nothing back. */
+/* Memory of pcre2: it asks for a few blocks and gives some back; what it gives back is used again, because
+ * the pool itself takes nothing back. */
 struct block {
     struct block *next;
     size_t size;
@@ -54,7 +54,8 @@ static bool next_is(const struct walk *w, char c)
 
 static bool is_punctuation(char c)
 {
-    return c > ' ' && c < 0x7f && !(c >= '0' && c <= '9') && !(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z');
+    return c > ' ' && c < 0x7f && !(c >= '0' && c <= '9') && !(c >= 'a' && c <= 'z') &&
+           !(c >= 'A' && c <= 'Z');
 }
 
 /* One character, escaped or not; *c is its code point as far as ASCII goes, else the first byte. */
@@ -106,7 +107,8 @@ static bool class(struct walk *w)
     if (ended(w))
         return wrong(w, "a class is not closed");
     if ((first == '.' || first == ':' || first == '=') && w->at > start + 1 && w->text.at[w->at - 1] == first)
-        return wrong(w, "a class that begins and ends with '.', ':' or '=' needs a backslash at its beginning");
+        return wrong(w,
+                     "a class that begins and ends with '.', ':' or '=' needs a backslash at its beginning");
     w->at++;
     return true;
 }
@@ -149,7 +151,8 @@ static bool repetition(struct walk *w)
     return true;
 }
 
-/* Branches up to the end or to the ')' of the group that they stand in; a loop with a count instead of recursion. */
+/* Branches up to the end or to the ')' of the group that they stand in; a loop with a count instead of
+ * recursion. */
 static bool branches(struct walk *w)
 {
     unsigned c;
@@ -255,8 +258,8 @@ static bool compile(struct mu_pattern *p, struct mu_span text, const char *point
     if (!context)
         return mu_fail(err, MU_BROKEN, "no memory left for the rules of the pack");
     p->code = pcre2_compile((PCRE2_SPTR)text.at, text.len,
-                            PCRE2_UTF | PCRE2_ANCHORED | PCRE2_ENDANCHORED | PCRE2_DOTALL | PCRE2_NO_AUTO_CAPTURE |
-                                PCRE2_NEVER_BACKSLASH_C | PCRE2_NO_START_OPTIMIZE,
+                            PCRE2_UTF | PCRE2_ANCHORED | PCRE2_ENDANCHORED | PCRE2_DOTALL |
+                                PCRE2_NO_AUTO_CAPTURE | PCRE2_NEVER_BACKSLASH_C | PCRE2_NO_START_OPTIMIZE,
                             &code, &at, context);
     if (!p->code && code == PCRE2_ERROR_HEAP_FAILED)
         return mu_fail(err, MU_BROKEN, "no memory left for the rules of the pack");
@@ -291,11 +294,13 @@ bool mu_pattern_new(struct mu_pattern **out, struct mu_pool *pool, struct mu_spa
 
 enum mu_match mu_pattern_match(struct mu_pattern *p, struct mu_span text)
 {
-    int found = pcre2_match(p->code, (PCRE2_SPTR)(text.len ? text.at : ""), text.len, 0, 0, p->data, p->limits);
+    int found =
+        pcre2_match(p->code, (PCRE2_SPTR)(text.len ? text.at : ""), text.len, 0, 0, p->data, p->limits);
     if (found >= 0)
         return MU_MATCH_YES;
     if (found == PCRE2_ERROR_NOMATCH)
         return MU_MATCH_NO;
     /* PCRE2_ERROR_UTF8_ERR1 .. ERR21 lie below one another; the rest are limits and want of memory */
-    return found <= PCRE2_ERROR_UTF8_ERR1 && found >= PCRE2_ERROR_UTF8_ERR21 ? MU_MATCH_NOT_UTF8 : MU_MATCH_LIMIT;
+    return found <= PCRE2_ERROR_UTF8_ERR1 && found >= PCRE2_ERROR_UTF8_ERR21 ? MU_MATCH_NOT_UTF8
+                                                                             : MU_MATCH_LIMIT;
 }

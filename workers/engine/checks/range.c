@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A number, date or timestamp lies within bounds: `min` and `max` belong to the range, `above` and `below` do not.
- * A date's bound may be "as_of", the job's day. */
+/* A number, date or timestamp lies within bounds: `min` and `max` belong to the range, `above` and `below` do
+ * not. A date's bound may be "as_of", the job's day. */
 #include "base/clock.h"
 #include "engine/checks/table.h"
 #include "engine/checks/typed.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A text matches a pattern as a whole. A pattern that needs too many attempts on a text gives an error there, never
- * a pass. */
+/* A text matches a pattern as a whole. A pattern that needs too many attempts on a text gives an error there,
+ * never a pass. */
 #include "engine/checks/pattern.h"
 #include "engine/checks/row.h"
 #include "engine/checks/table.h"
@@ -15,7 +15,8 @@ static bool configure(void **conf, struct mu_env *env, const json_t *params, str
     static const char *const known[] = {"column", "pattern", NULL};
     const char *pattern = NULL;
     struct conf *c = mu_row_get(env, sizeof *c, err);
-    if (!c || !mu_params_known(params, known, err) || !mu_param_column(&c->column, env, params, "column", err) ||
+    if (!c || !mu_params_known(params, known, err) ||
+        !mu_param_column(&c->column, env, params, "column", err) ||
         !mu_param_text(&pattern, params, "pattern", err))
         return false;
     if (!pattern)

@@ -3,7 +3,8 @@
 
 #include <stdarg.h>
 
-bool mu_operand_configure(struct mu_operand *out, struct mu_env *env, const json_t *params, struct mu_error *err)
+bool mu_operand_configure(struct mu_operand *out, struct mu_env *env, const json_t *params,
+                          struct mu_error *err)
 {
     static const char *const cases[] = {"strict", "fold", NULL};
     static const char *const separators[] = {"reject", "strip", NULL};
@@ -139,8 +140,8 @@ bool mu_row_restore(void *state, struct mu_span saved, struct mu_error *err)
 {
     (void)state;
     if (saved.len)
-        return mu_reject(err, "invalid", "", "a check that keeps nothing was given a saved state of %zu bytes",
-                         saved.len);
+        return mu_reject(err, "invalid", "",
+                         "a check that keeps nothing was given a saved state of %zu bytes", saved.len);
     return true;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What all checks of single records share: the operand (a text column, brought into its normal form), the verdicts,
- * and a state that holds nothing but the configuration. Such a check saves the empty text: what it counted is
- * counted by the engine. */
+/* What all checks of single records share: the operand (a text column, brought into its normal form), the
+ * verdicts, and a state that holds nothing but the configuration. Such a check saves the empty text: what it
+ * counted is counted by the engine. */
 #ifndef MU_ROW_H
 #define MU_ROW_H
 
@@ -20,8 +20,8 @@ struct mu_operand {
 #define MU_OPERAND_PARAMS "column", "case", "separators"
 MU_MUST bool mu_operand_configure(struct mu_operand *out, struct mu_env *env, const json_t *params,
                                   struct mu_error *err);
-/* False when the verdict is already given: missing, not readable, or longer than any identifier. *out lies in the
- * record or in `form`. */
+/* False when the verdict is already given: missing, not readable, or longer than any identifier. *out lies in
+ * the record or in `form`. */
 bool mu_operand_read(const struct mu_operand *o, const struct mu_record *rec, struct mu_sink *sink,
                      char form[MU_OPERAND_MAX], struct mu_span *out);
 /* The configure of a check that takes an operand and nothing else; *conf is a struct mu_operand. */
@@ -49,8 +49,8 @@ bool mu_row_restore(void *state, struct mu_span saved, struct mu_error *err);
 bool mu_row_finish(void *state, struct mu_sink *out, struct mu_error *err);
 
 /* The slots of such a check from begin to finish, its own record function among them. */
-#define MU_ROW_LIFE(record_fn)                                                                                     \
-    .begin = mu_row_begin, .record = (record_fn), .merge = mu_row_merge, .save = mu_row_save,                      \
+#define MU_ROW_LIFE(record_fn)                                                                               \
+    .begin = mu_row_begin, .record = (record_fn), .merge = mu_row_merge, .save = mu_row_save,                \
     .restore = mu_row_restore, .finish = mu_row_finish
 
 #endif

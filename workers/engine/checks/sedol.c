@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SEDOL: six consonants or digits, the first a letter (since 2004) or all of them digits (before), and a check digit
- * over the sum weighted 1 3 1 7 3 9. */
+/* SEDOL: six consonants or digits, the first a letter (since 2004) or all of them digits (before), and a
+ * check digit over the sum weighted 1 3 1 7 3 9. */
 #include "engine/checks/characters.h"
 #include "engine/checks/row.h"
 #include "engine/checks/table.h"

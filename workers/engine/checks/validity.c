@@ -4,14 +4,16 @@
 #include "base/clock.h"
 #include "engine/checks/pairs.h"
 
-static bool dates_readable(const struct mu_list_data *list, int column, const char *pointer, struct mu_error *err)
+static bool dates_readable(const struct mu_list_data *list, int column, const char *pointer,
+                           struct mu_error *err)
 {
     int32_t day;
     for (size_t row = 0; column >= 0 && row < mu_list_rows(list); row++) {
         struct mu_span text = mu_list_value(list, row, column);
         if (text.len && !mu_date_parse(text, &day))
-            return mu_reject(err, "invalid", pointer, "list %s@%s, row %zu: %.*s is no date", mu_list_name(list),
-                             mu_list_version(list), row + 1, (int)(text.len < 32 ? text.len : 32), text.at);
+            return mu_reject(err, "invalid", pointer, "list %s@%s, row %zu: %.*s is no date",
+                             mu_list_name(list), mu_list_version(list), row + 1,
+                             (int)(text.len < 32 ? text.len : 32), text.at);
     }
     return true;
 }
@@ -39,7 +41,8 @@ int64_t mu_validity_find(const struct mu_validity *v, struct mu_span key, int32_
     int64_t row = mu_list_find(v->list, key);
     if (row < 0)
         return -2;
-    for (; (size_t)row < mu_list_rows(v->list) && mu_span_equal(mu_list_key(v->list, (size_t)row), key); row++) {
+    for (; (size_t)row < mu_list_rows(v->list) && mu_span_equal(mu_list_key(v->list, (size_t)row), key);
+         row++) {
         if (mu_validity_holds(v, (size_t)row, day))
             return row;
     }
@@ -48,7 +51,8 @@ int64_t mu_validity_find(const struct mu_validity *v, struct mu_span key, int32_
 
 bool mu_validity_fail(const struct mu_validity *v, int64_t found, struct mu_sink *sink)
 {
-    return mu_row_fail(sink, found == -1 ? "not in force on that day by the list %s@%s" : "not in the list %s@%s",
+    return mu_row_fail(sink,
+                       found == -1 ? "not in force on that day by the list %s@%s" : "not in the list %s@%s",
                        mu_list_name(v->list), mu_list_version(v->list));
 }
 
@@ -88,8 +92,9 @@ bool mu_pairs_fill(struct mu_pairs *out, const struct mu_list_data *list, int32_
     for (size_t row = 0; row < mu_list_rows(list); row++) {
         struct mu_span key = mu_list_key(list, row);
         if (key.len != 2 || !mu_is_upper(key.at[0]) || !mu_is_upper(key.at[1]))
-            return mu_reject(err, "invalid", pointer, "list %s@%s, row %zu: the key is not two capital letters",
-                             mu_list_name(list), mu_list_version(list), row + 1);
+            return mu_reject(err, "invalid", pointer,
+                             "list %s@%s, row %zu: the key is not two capital letters", mu_list_name(list),
+                             mu_list_version(list), row + 1);
         if (mu_validity_holds(&v, row, day))
             mu_pairs_add(out, key.at);
     }
