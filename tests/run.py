@@ -1,0 +1,122 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Runs the test suites and counts: `./run test [SUITE...]`, SUITE one of unit, sql, live, lint (all if none is named).
+
+Every suite speaks TAP. Unit tests come from build-sanitize (AddressSanitizer and UndefinedBehaviorSanitizer always
+on); the suites with real servers use build. The last line is `N passed, N failed, N skipped`."""
+import json
+import os
+import re
+import subprocess
+import sys
+import threading
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+SUITES = ("unit", "sql", "live", "lint")
+TAP_LINE = re.compile(r"^(ok|not ok)\b(?:\s+\d+)?\s*-?\s*(.*?)(?:\s*#\s*(SKIP)\b\s*(.*))?$", re.I)
+
+
+class Counts:
+    def __init__(self):
+        self.passed = self.failed = self.skipped = 0
+        self.failures = []
+
+    def take(self, origin, line):
+        found = TAP_LINE.match(line)
+        if not found:
+            return None
+        state, name, skip, reason = found.groups()
+        if skip:
+            self.skipped += 1
+            return f"skipped  {origin}: {name}: {reason}"
+        if state.lower() == "ok":
+            self.passed += 1
+            return None
+        self.failed += 1
+        self.failures.append(f"{origin}: {name}")
+        return f"FAILED   {origin}: {name}"
+
+
+def run_tap(counts, origin, command, env, timeout):
+    """Runs one TAP program; what it says of failures is shown, the rest only counted."""
+    began = time.monotonic()
+    full_env = dict(os.environ, **env)
+    try:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=full_env, cwd=ROOT,
+                                   text=True, errors="replace")
+    except OSError as error:
+        counts.failed += 1
+        counts.failures.append(f"{origin}: could not start: {error}")
+        return
+    timer = threading.Timer(timeout, process.kill)
+    timer.start()
+    lines, tail, seen, planned = 0, [], 0, None
+    for line in process.stdout:
+        line = line.rstrip("\n")
+        plan = re.match(r"^1\.\.(\d+)", line)
+        if plan:
+            planned = int(plan.group(1))
+        said = counts.take(origin, line)
+        if TAP_LINE.match(line):
+            seen += 1
+        if said:
+            if said.startswith("FAILED"):
+                print("\n".join(tail[-30:]), flush=True)
+            print(said, flush=True)
+        tail.append(line)
+        lines += 1
+    status = process.wait()
+    timed_out = not timer.is_alive()
+    timer.cancel()
+    took = time.monotonic() - began
+    if status == 77:
+        counts.skipped += 1
+        print(f"skipped  {origin}: {tail[-1] if tail else 'no reason given'}")
+    elif status != 0 or (planned is not None and seen < planned) or (planned is None and not seen):
+        if timed_out:
+            why = f"took longer than {timeout} s"
+        elif planned is not None and seen < planned:
+            why = f"ended after {seen} of {planned} tests, status {status}"
+        else:
+            why = f"status {status}"
+        if not any(f.startswith(origin + ":") for f in counts.failures):
+            counts.failed += 1
+            counts.failures.append(f"{origin}: {why}")
+            print("\n".join(tail[-60:]))
+            print(f"FAILED   {origin}: {why}")
+    print(f"{origin}: {seen} tests, {took:.1f} s", flush=True)
+
+
+def meson_tests(build, suite):
+    text = subprocess.run(["meson", "introspect", "--tests", os.path.join(ROOT, build)], check=True,
+                          capture_output=True, text=True).stdout
+    for test in json.loads(text):
+        if any(s.split(":")[-1] == suite for s in test["suite"]):
+            yield test["name"], test["cmd"], test["env"], test["timeout"]
+
+
+def main(names):
+    unknown = [n for n in names if n not in SUITES]
+    if unknown:
+        print(f"unknown suite {unknown[0]}; one of {', '.join(SUITES)}", file=sys.stderr)
+        return 2
+    counts = Counts()
+    wanted = names or SUITES
+    data = os.environ.setdefault("MUSTER_TEST_DATA", os.path.join(os.path.dirname(ROOT), "shared", "data"))
+    if not os.path.isdir(data):
+        print(f"note: no test data in MUSTER_TEST_DATA ({data}); the cases that need it are skipped")
+    sanitizer = {"ASAN_OPTIONS": "detect_leaks=1:strict_string_checks=1:halt_on_error=1",
+                 "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1"}
+    for suite in wanted:
+        build = "build-sanitize" if suite == "unit" else "build"
+        for name, command, env, timeout in meson_tests(build, suite):
+            run_tap(counts, f"{suite}/{name}", command, dict(env, **(sanitizer if suite == "unit" else {})), timeout)
+    for failure in counts.failures:
+        print(f"failed: {failure}")
+    print(f"{counts.passed} passed, {counts.failed} failed, {counts.skipped} skipped")
+    return 1 if counts.failed or not counts.passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
