@@ -125,7 +125,7 @@ TAP_TEST(arithmetic_agrees_with_exact_fractions)
         count++;
     }
     CHECK(cases && pclose(cases) == 0);
-    CHECK_INT(count, 120000);
+    CHECK_INT(count, 48000);
 }
 
 int main(void)

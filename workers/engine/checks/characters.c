@@ -11,14 +11,14 @@ size_t mu_alphanumeric_prefix(struct mu_span text)
 
 unsigned mu_mod97(unsigned before, struct mu_span text)
 {
-    /* the remainder stays below 97, so two letters may pass before 32 bits are full: reduce every character
-     */
-    unsigned n = before;
+    uint64_t n = before;
     for (size_t i = 0; i < text.len; i++) {
         unsigned v = mu_value36(text.at[i]);
-        n = (v < 10 ? n * 10 + v : n * 100 + v) % 97;
+        n = v < 10 ? n * 10 + v : n * 100 + v;
+        if (n >= 100000000000000000) /* two more digits would still fit: divide as rarely as that allows */
+            n %= 97;
     }
-    return n;
+    return (unsigned)(n % 97);
 }
 
 unsigned mu_double_add_digit(const uint8_t *values, size_t count)
