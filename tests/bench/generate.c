@@ -186,7 +186,7 @@ static void write_row(FILE *data, uint64_t row, const struct trade *t, enum faul
 
 static int generate(FILE *data, FILE *truth, uint64_t rows, uint64_t bytes, unsigned faults)
 {
-    fputs("trade_id,traded_at,isin,mic,currency,quantity,price,lei,iban,bic,country,counterparty\n", data);
+    fputs("trade_id,traded_at,isin,mic,currency,quantity,price,lei,iban,bic,country_code,counterparty\n", data);
     if (truth)
         fputs("record_no,fault\n", truth);
     for (uint64_t row = 1; row <= rows; row++) {
