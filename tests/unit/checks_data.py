@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Takes the identifiers out of public files: checks_data.py <data folder> values prints label, check and value, a
-tab between; checks_data.py <data folder> mics <file.xml> <version> prints the MIC list in muster's own form."""
+tab between; ... distinct prints check and value of each different ISIN of the instrument files and LEI of the markets;
+... mics <file.xml> <version> prints the MIC list in muster's own form."""
 import csv
 import os
 import sys
@@ -69,6 +70,16 @@ def values(folder):
         show("iban registry", "iban", value)
 
 
+def distinct(folder):
+    seen = set()
+    for name in ("equities_LSE", "equities_PAR", "etfs_LSE"):
+        with open(os.path.join(folder, "financedatabase_%s.csv" % name), encoding="utf-8", newline="") as f:
+            seen |= {("isin", row["isin"]) for row in csv.DictReader(f) if row["isin"]}
+    seen |= {("lei", m["LEI"]) for m in markets(os.path.join(folder, MIC_FILES[0])) if m.get("LEI")}
+    for check, value in sorted(seen):
+        print(check, value, "-", sep="\t")
+
+
 def mics(folder, name, version):
     print("# muster-list 1 mic %s key=mic" % version)
     out = csv.writer(sys.stdout, lineterminator="\n")
@@ -82,5 +93,7 @@ def mics(folder, name, version):
 
 if sys.argv[2] == "values":
     values(sys.argv[1])
+elif sys.argv[2] == "distinct":
+    distinct(sys.argv[1])
 else:
     mics(sys.argv[1], sys.argv[3], sys.argv[4])

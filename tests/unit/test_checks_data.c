@@ -147,6 +147,104 @@ TAP_TEST(the_identifiers_of_public_files_are_valid_as_counted)
         rig_close(&rigs[i]);
 }
 
+enum { DIGIT_FOR_DIGIT, LETTER_FOR_LETTER, ACROSS, SWAP_OF_DIGITS, SWAP_OF_LETTERS, SWAP_ACROSS, KINDS };
+
+struct misses {
+    int tried[KINDS], missed[KINDS];
+};
+
+static int kind_of(char a, char b, int first)
+{
+    bool x = a >= '0' && a <= '9', y = b >= '0' && b <= '9';
+    return first + (x && y ? 0 : x || y ? 2 : 1);
+}
+
+static void try_one(struct rig *r, struct misses *m, int kind, const char *mutant)
+{
+    m->tried[kind]++;
+    m->missed[kind] += strcmp(rig_value(r, mutant), "pass") == 0;
+}
+
+/* Every change of one character to another, and every swap of unequal neighbours, that the places allow:
+ * `letters` places at the beginning hold letters only, `digits` at the end digits only. */
+static void mutate(struct rig *r, struct misses *m, const char *value, size_t letters, size_t digits)
+{
+    static const char all[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    char mutant[40];
+    size_t len = strlen(value);
+    snprintf(mutant, sizeof mutant, "%s", value);
+    for (size_t i = 0; i < len; i++) {
+        for (size_t k = i < letters ? 10 : 0; k < (i >= len - digits ? 10u : 36u); k++) {
+            mutant[i] = all[k];
+            if (all[k] != value[i])
+                try_one(r, m, kind_of(value[i], all[k], DIGIT_FOR_DIGIT), mutant);
+        }
+        mutant[i] = value[i];
+    }
+    for (size_t i = 0; i + 1 < len; i++) {
+        mutant[i] = value[i + 1];
+        mutant[i + 1] = value[i];
+        bool fits = (i + 1 != letters || value[i + 1] >= 'A') && (i + 1 != len - digits || value[i] <= '9');
+        if (value[i] != value[i + 1] && fits)
+            try_one(r, m, kind_of(value[i], value[i + 1], SWAP_OF_DIGITS), mutant);
+        mutant[i] = value[i];
+        mutant[i + 1] = value[i + 1];
+    }
+}
+
+/* All pairs of letters: the check digit alone, without the list of prefixes. */
+static struct mu_list_data *any_prefix(void)
+{
+    struct mu_list_data *list = NULL;
+    struct mu_error err = {0};
+    MU_AUTO(mu_text_free) struct mu_text bytes = MU_TEXT(0);
+    mu_text_puts(&bytes, "# muster-list 1 any 1 key=prefix\nprefix\n");
+    for (int i = 0; i < 26 * 26; i++)
+        mu_text_addf(&bytes, "%c%c\n", 'A' + i / 26, 'A' + i % 26);
+    CHECK(mu_list_parse(&list, mu_text_span(&bytes), &err));
+    return list;
+}
+
+TAP_TEST(check_digits_miss_as_many_mutations_as_they_must)
+{
+    static const int isins_tried[KINDS] = {151632, 213600, 426152, 9733, 4291, 4026};
+    static const int isins_missed[KINDS] = {0, 14335, 43303, 330, 4291, 1631};
+    char arguments[700], line[200], *part[3];
+    struct misses of_isins = {{0}, {0}}, of_leis = {{0}, {0}};
+    struct rig isin, lei;
+    if (access(data_folder(), R_OK) != 0)
+        TAP_SKIP("the folder of test data is not there (MUSTER_TEST_DATA)");
+    rig_add_list("any", any_prefix());
+    CHECK(rig_open(&isin, "isin", "x", "{\"column\": \"x\", \"registry\": \"any\"}", "2025-09-30"));
+    CHECK(rig_open(&lei, "lei", "x", "{\"column\": \"x\"}", "2025-09-30"));
+    snprintf(arguments, sizeof arguments, "'%s' distinct", data_folder());
+    FILE *values = script("python3", "checks_data.py", arguments);
+    while (values && fgets(line, sizeof line, values)) {
+        if (!split_line(line, part))
+            TAP_FAIL("not a value: %s", line);
+        else if (strcmp(part[0], "isin") == 0)
+            mutate(&isin, &of_isins, part[1], 2, 1);
+        else
+            mutate(&lei, &of_leis, part[1], 0, 2);
+    }
+    CHECK(values && pclose(values) == 0);
+    for (int k = 0; k < KINDS; k++) {
+        CHECK_INT(of_isins.tried[k], isins_tried[k]);
+        CHECK_INT(of_isins.missed[k], isins_missed[k]);
+    }
+    /* digits among themselves and letters among themselves were counted together */
+    CHECK_INT(of_leis.tried[DIGIT_FOR_DIGIT] + of_leis.tried[LETTER_FOR_LETTER], 341548);
+    CHECK_INT(of_leis.missed[DIGIT_FOR_DIGIT] + of_leis.missed[LETTER_FOR_LETTER], 0);
+    CHECK_INT(of_leis.tried[ACROSS], 331724);
+    CHECK_INT(of_leis.missed[ACROSS], 2954);
+    CHECK_INT(of_leis.tried[SWAP_OF_DIGITS] + of_leis.tried[SWAP_OF_LETTERS], 11954);
+    CHECK_INT(of_leis.missed[SWAP_OF_DIGITS] + of_leis.missed[SWAP_OF_LETTERS], 0);
+    CHECK_INT(of_leis.tried[SWAP_ACROSS], 5549);
+    CHECK_INT(of_leis.missed[SWAP_ACROSS], 63);
+    rig_close(&isin);
+    rig_close(&lei);
+}
+
 static struct mu_list_data *full_mic_list(const char *file, const char *version)
 {
     char arguments[800], part[8192];
