@@ -5,15 +5,15 @@
 #ifndef MU_PLAN_H
 #define MU_PLAN_H
 
-#include "domain/task.h"
-#include "engine/reader.h"
+#include "engine/run.h"
 
 #define MU_SHARDS_MAX 4096
 
 struct mu_plan;
-/* source_size decides whether shard_bytes has to be doubled to stay within MU_SHARDS_MAX. */
-MU_MUST bool mu_plan_open(struct mu_plan **out, const struct mu_task *task, int64_t source_size,
-                          struct mu_reader_limits limits, struct mu_error *err);
+/* `ready` (borrowed for life) says which columns the header must make sense of. source_size decides whether
+ * shard_bytes has to be doubled to stay within MU_SHARDS_MAX. */
+MU_MUST bool mu_plan_open(struct mu_plan **out, const struct mu_task *task, const struct mu_ready *ready,
+                          int64_t source_size, struct mu_reader_limits limits, struct mu_error *err);
 /* Takes all of the chunk. A source that turns out larger than source_size is `source_changed`. */
 MU_MUST bool mu_plan_feed(struct mu_plan *plan, struct mu_span chunk, bool last, struct mu_error *err);
 /* After the last chunk:

@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The runner: counters, findings and results, and that no cut, stop, resumption or shard changes any of them.
+ */
+#include "run_rig.h"
+
+static const char pack_text[] =
+    "{\"muster_pack\":1,\"pack\":\"sample\",\"version\":\"1.0.0\",\"title\":\"A sample\","
+    "\"columns\":{\"id\":{\"type\":\"text\"},\"isin\":{\"type\":\"text\"},\"lei\":{\"type\":\"text\","
+    "\"mask\":\"last4\"},"
+    "\"amount\":{\"type\":\"decimal\"},\"side\":{\"type\":\"text\"}},"
+    "\"identity\":[\"id\"],\"lists\":{\"isin\":\"isin-prefix@2024.1\"},"
+    "\"params\":{\"most\":{\"type\":\"decimal\",\"default\":\"100.00\"}},"
+    "\"rules\":["
+    "{\"id\":\"S.ISIN\",\"severity\":\"high\",\"check\":\"isin\",\"with\":{\"column\":\"isin\"},\"min_"
+    "coverage\":\"0.10\"},"
+    "{\"id\":\"S.LEI\",\"severity\":\"low\",\"mode\":\"shadow\",\"check\":\"lei\",\"with\":{\"column\":"
+    "\"lei\"}},"
+    "{\"id\":\"A.RANGE\",\"severity\":\"medium\",\"check\":\"range\",\"with\":{\"column\":\"amount\",\"max\":"
+    "\":most\"},"
+    "\"message\":\"{amount} is above {most} {nothing}\"},"
+    "{\"id\":\"S.SIDE\",\"severity\":\"info\",\"check\":\"in_set\",\"with\":{\"column\":\"side\",\"values\":["
+    "\"B\",\"S\"]}},"
+    "{\"id\":\"S.OFF\",\"severity\":\"info\",\"mode\":\"off\",\"check\":\"not_null\",\"with\":{\"column\":"
+    "\"id\"}},"
+    "{\"id\":\"S.LATER\",\"severity\":\"info\",\"effective\":[\"2026-01-01\",null],\"check\":\"not_null\","
+    "\"with\":{\"column\":\"id\"}}"
+    "]}";
+static const char source_text[] = "{\"uri\":\"file:sample.csv\",\"name\":\"sample\",\"format\":\"csv\"}";
+static const char sample[] = "\xef\xbb\xbfid,isin,lei,amount,side,note\r\n"
+                             "1,US0378331005,5493001KJTIIGC8Y1R12,10.00,B,fine\r\n"
+                             "2,US0378331004,5493001KJTIIGC8Y1R13,100.01,X,\"wrong,\r\nall of it\"\n"
+                             "3,,,,,\n"
+                             "4,US0378331005,,abc,S,\"an \"\"amount\"\"\"\n"
+                             "5,US0378331005\n"
+                             "6,US0378331005,,1,B,caf\xc3\xa9\n"
+                             "7,US0378331005,,1,B,caf\xe9\n"
+                             "8,\"US0378331004\",,1\"0,B,\n"
+                             "9,XX0000000000,,100,B,\"line\nbreaks\n\n\"\n"
+                             "10,US0378331005,,99,\"S\",end";
+
+static struct mu_span sample_bytes(void)
+{
+    return mu_span(sample, sizeof(sample) - 1);
+}
+
+TAP_TEST(counters_findings_and_the_result_are_as_worked_out_by_hand)
+{
+    struct rig rig;
+    struct mu_error err = {0};
+    MU_AUTO(mu_text_free) struct mu_text findings = MU_TEXT(0), summary = MU_TEXT(0);
+    CHECK(rig_open(&rig, pack_text, source_text, &err));
+    CHECK_TEXT(err.text, "");
+    rig_run(&rig, sample_bytes(), SIZE_MAX, &findings, &summary);
+    CHECK_TEXT(summary.at, "result 2 records 10 bad 3 bytes 349 findings 8\n"
+                           "A.RANGE medium p4 w0 f1 e1 n4 o0\n"
+                           "DQ.RECORD high p0 w0 f3 e0 n0 o0\n"
+                           "S.ISIN high p4 w0 f2 e0 n4 o0\n"
+                           "S.LATER info p0 w0 f0 e0 n10 o0\n"
+                           "S.LEI low p1 w0 f1 e0 n8 o0 shadow\n"
+                           "S.OFF info p0 w0 f0 e0 n10 o0\n"
+                           "S.SIDE info p5 w0 f1 e0 n4 o0");
+    MU_AUTO(mu_text_free) struct mu_text array = MU_TEXT(0);
+    mu_text_addf(&array, "[%s]", findings.at);
+    json_t *doc = json_loads(array.at, JSON_REJECT_DUPLICATES, NULL);
+    CHECK_INT(json_array_size(doc), 8);
+    const json_t *f = json_array_get(doc, 0);
+    CHECK_TEXT(mu_json_text(f, "rule"), "A.RANGE");
+    CHECK_TEXT(mu_json_text(f, "outcome"), "fail");
+    CHECK_TEXT(mu_json_text(f, "severity"), "medium");
+    CHECK_TEXT(mu_json_text(f, "message"), "100.01 is above 100.00 {nothing}");
+    CHECK_INT(mu_json_int(f, "record_no", 0), 2);
+    CHECK_INT(mu_json_int(f, "line", 0), 3);
+    CHECK_TEXT(mu_json_text(json_object_get(json_object_get(f, "evidence"), "columns"), "amount"), "100.01");
+    f = json_array_get(doc, 2);
+    CHECK_TEXT(mu_json_text(f, "rule"), "S.LEI");
+    CHECK(mu_json_bool(f, "shadow", false));
+    CHECK_TEXT(mu_json_text(f, "message"), "Legal Entity Identifier (ISO 17442)"); /* masked: no quoting */
+    CHECK_TEXT(mu_json_text(json_object_get(json_object_get(f, "evidence"), "columns"), "lei"), "****1R13");
+    f = json_array_get(doc, 1);
+    CHECK_TEXT(mu_json_text(f, "message"), "check digit 4, expected 5");
+    const char *pin = mu_json_text(json_object_get(json_object_get(f, "evidence"), "lists"), "isin");
+    CHECK(pin && strncmp(pin, "isin-prefix@2024.1 sha256:", 26) == 0);
+    f = json_array_get(doc, 4);
+    CHECK_TEXT(mu_json_text(f, "rule"), "DQ.RECORD");
+    CHECK_TEXT(mu_json_text(f, "message"), "2 fields instead of 6 (line 7, byte 193)");
+    json_decref(doc);
+    rig_close(&rig);
+}
+
+/* The two digests spelled out, so that a change of what is in them is noticed. */
+TAP_TEST(ids_and_fingerprints_are_those_of_the_wire)
+{
+    struct rig rig;
+    struct mu_error err = {0};
+    MU_AUTO(mu_text_free) struct mu_text findings = MU_TEXT(0), summary = MU_TEXT(0), array = MU_TEXT(0);
+    char pack[MU_DIGEST_HEX], params[MU_DIGEST_HEX], source[MU_DIGEST_HEX], want[MU_DIGEST_HEX],
+        id[MU_ID_MAX];
+    CHECK(rig_open(&rig, pack_text, source_text, &err));
+    rig_run(&rig, sample_bytes(), SIZE_MAX, &findings, &summary);
+    mu_text_addf(&array, "[%s]", findings.at);
+    json_t *doc = json_loads(array.at, 0, NULL);
+    const json_t *f = json_array_get(doc, 1);
+    struct mu_digest d = mu_digest_of(mu_span_of("{}"));
+    mu_digest_format(&d, params);
+    d = mu_digest_of(mu_span_of(pack_text));
+    mu_digest_format(&d, pack);
+    d = mu_digest_of(sample_bytes());
+    mu_digest_format(&d, source);
+    const char *const members[] = {rig.task.id_text, pack, params, "S.ISIN", source, "2", ""};
+    struct mu_sha sha;
+    mu_sha_init(&sha);
+    for (size_t i = 0; i < MU_COUNT(members); i++)
+        mu_sha_member(&sha, mu_span_of(members[i]));
+    d = mu_sha_end(&sha);
+    mu_id_format(mu_id_derive(rig.task.task_id, &d), id);
+    CHECK_TEXT(mu_json_text(f, "finding_id"), id);
+    const char *const print[] = {"sample", "S.ISIN", "sample", "2"};
+    mu_sha_init(&sha);
+    for (size_t i = 0; i < MU_COUNT(print); i++)
+        mu_sha_member(&sha, mu_span_of(print[i]));
+    d = mu_sha_end(&sha);
+    mu_digest_format(&d, want);
+    CHECK_TEXT(mu_json_text(f, "fingerprint"), want);
+    json_decref(doc);
+    rig_close(&rig);
+}
+
+/* Stops after record k, in chunks of one size, and goes on in another run, in chunks of another size. */
+static void stop_and_go_on(struct rig *rig, struct mu_span bytes, int64_t k, size_t before, size_t after,
+                           struct mu_text *findings, struct mu_text *summary, struct mu_text *state)
+{
+    struct mu_error err = {0};
+    struct mu_run *first = NULL, *second = NULL;
+    MU_AUTO(mu_text_free) struct mu_text again = MU_TEXT(0);
+    const size_t end = rig->task.has_shard ? (size_t)rig->task.shard.to : bytes.len;
+    json_t *saved = NULL;
+    if (!rig_start(rig, &first, bytes, before, &err) ||
+        (k && !rig_feed(first, bytes, end, before, k, findings, &err)) || !mu_run_save(first, state, &err) ||
+        !mu_json_parse(&saved, mu_text_span(state), 1 << 20, &err) ||
+        !rig_start(rig, &second, bytes, after, &err) || !mu_run_restore(second, saved, &err) ||
+        !mu_run_save(second, &again, &err) || !rig_feed(second, bytes, end, after, 0, findings, &err) ||
+        !mu_run_finish(second, &err))
+        TAP_FAIL("stop at %lld: %s", (long long)k, err.text);
+    else
+        rig_summary(second, summary);
+    CHECK_SPAN(mu_text_span(&again), mu_text_span(state));
+    json_decref(saved);
+    mu_run_free(first);
+    mu_run_free(second);
+}
+
+static void same_at_every_cut(struct rig *rig, struct mu_span bytes, int64_t records)
+{
+    static const size_t chunks[] = {SIZE_MAX, 1, 5, 64};
+    MU_AUTO(mu_text_free) struct mu_text want = MU_TEXT(0), want_summary = MU_TEXT(0);
+    rig_run(rig, bytes, SIZE_MAX, &want, &want_summary);
+    for (int64_t k = 0; k <= records; k++) {
+        MU_AUTO(mu_text_free) struct mu_text first_state = MU_TEXT(0);
+        for (size_t c = 0; c < MU_COUNT(chunks); c++) {
+            MU_AUTO(mu_text_free) struct mu_text got = MU_TEXT(0), summary = MU_TEXT(0), state = MU_TEXT(0);
+            stop_and_go_on(rig, bytes, k, chunks[c], chunks[(c + 1) % MU_COUNT(chunks)], &got, &summary,
+                           &state);
+            CHECK_SPAN(mu_text_span(&got), mu_text_span(&want));
+            CHECK_SPAN(mu_text_span(&summary), mu_text_span(&want_summary));
+            if (!c)
+                mu_text_add(&first_state, mu_text_span(&state));
+            CHECK_SPAN(mu_text_span(&state), mu_text_span(&first_state));
+        }
+    }
+}
+
+TAP_TEST(a_run_stopped_after_any_record_goes_on_to_the_same_findings_and_outcome)
+{
+    struct rig rig;
+    struct mu_error err = {0};
+    CHECK(rig_open(&rig, pack_text, source_text, &err));
+    same_at_every_cut(&rig, sample_bytes(), 10);
+    rig_close(&rig);
+}
+
+TAP_TEST(records_in_the_message_are_stopped_and_resumed_likewise)
+{
+    static const char records[] = "[{\"id\":\"1\",\"isin\":\"US0378331004\",\"amount\":\"1\\u0030\\n\"}, "
+                                  "{\"isin\":null,\"side\":true},\n"
+                                  "{\"amount\":\"101\",\"unknown\":\"x\\\"]}\",\"id\":\"caf\\u00e9 "
+                                  "\\ud834\\udd1e\"} ,{}, {\"lei\":\"\"}]";
+    struct rig rig;
+    struct mu_error err = {0};
+    const struct mu_span bytes = mu_span(records, sizeof(records) - 1);
+    MU_AUTO(mu_text_free) struct mu_text findings = MU_TEXT(0), summary = MU_TEXT(0);
+    CHECK(rig_open(&rig, pack_text, NULL, &err));
+    rig_run(&rig, bytes, SIZE_MAX, &findings, &summary);
+    CHECK(strstr(summary.at, "result 2 records 5 bad 0 bytes 164 findings 3\n"
+                             "A.RANGE medium p0 w0 f1 e1 n3 o0\n"
+                             "S.ISIN high p0 w0 f1 e0 n4 o0\n") == summary.at);
+    CHECK(strstr(findings.at, "\"record_no\":1,\"byte_off\":1,\"length\":53,"));
+    same_at_every_cut(&rig, bytes, 5);
+    rig_close(&rig);
+}
+
+TAP_TEST(a_value_that_is_no_text_boolean_or_null_is_a_bad_record)
+{
+    struct rig rig;
+    struct mu_error err = {0};
+    MU_AUTO(mu_text_free) struct mu_text findings = MU_TEXT(0), summary = MU_TEXT(0);
+    CHECK(rig_open(&rig, pack_text, NULL, &err));
+    rig_run(&rig, mu_span_of("[{\"amount\":1},7,{\"id\":\"\\ud800\"},[]]"), SIZE_MAX, &findings, &summary);
+    CHECK(strncmp(summary.at, "result 2 records 4 bad 4 ", 25) == 0);
+    CHECK(strstr(findings.at, "the value of \\\"amount\\\" is no text, boolean or null (line 1, byte 11)"));
+    CHECK(strstr(findings.at, "not an object (line 1, byte 14)"));
+    CHECK(strstr(findings.at, "a text that is no Unicode"));
+    rig_close(&rig);
+}
+
+TAP_TEST(nothing_evaluated_is_never_a_pass)
+{
+    static const char *const inputs[] = {"", "\xef\xbb\xbf", "id,isin,lei,amount,side\n", "x,y\n1,2\n",
+                                         "id,isin,lei,amount,side\n,,,,\n"};
+    struct rig rig;
+    struct mu_error err = {0};
+    CHECK(rig_open(&rig, pack_text, source_text, &err));
+    for (size_t i = 0; i < MU_COUNT(inputs); i++) {
+        MU_AUTO(mu_text_free) struct mu_text findings = MU_TEXT(0), summary = MU_TEXT(0);
+        rig_run(&rig, mu_span_of(inputs[i]), SIZE_MAX, &findings, &summary);
+        char want[40];
+        (void)snprintf(want, sizeof(want), "result %d ", (int)MU_NOT_EVALUATED);
+        CHECK(strncmp(summary.at, want, strlen(want)) == 0);
+        CHECK_INT(findings.len, 0);
+    }
+    rig_close(&rig);
+}
+
+TAP_TEST(a_checkpoint_of_something_else_is_refused)
+{
+    static const char *const keys[] = {"format",   "key",     "input", "from",  "header",
+                                       "byte_off", "records", "rules", "checks"};
+    struct rig rig;
+    struct mu_error err = {0};
+    struct mu_run *run = NULL;
+    MU_AUTO(mu_text_free) struct mu_text state = MU_TEXT(0);
+    json_t *saved = NULL;
+    CHECK(rig_open(&rig, pack_text, source_text, &err));
+    CHECK(rig_start(&rig, &run, sample_bytes(), SIZE_MAX, &err) && mu_run_save(run, &state, &err));
+    mu_run_free(run);
+    CHECK(mu_json_parse(&saved, mu_text_span(&state), 1 << 20, &err));
+    for (size_t i = 0; i < MU_COUNT(keys); i++) {
+        json_t *other = json_deep_copy(saved);
+        struct mu_error refusal = {0};
+        json_object_del(other, keys[i]);
+        CHECK(rig_start(&rig, &run, sample_bytes(), SIZE_MAX, &err));
+        CHECK(!mu_run_restore(run, other, &refusal));
+        CHECK_INT(refusal.fault, MU_REJECTED);
+        mu_run_free(run);
+        json_decref(other);
+    }
+    json_decref(saved);
+    rig_close(&rig);
+}
+
+static void refused_pack(const char *rule, const char *pointer, const char *text)
+{
+    struct mu_pack *pack = NULL;
+    struct mu_error err = {0};
+    MU_AUTO(mu_text_free) struct mu_text doc = MU_TEXT(0);
+    mu_text_addf(&doc,
+                 "{\"muster_pack\":1,\"pack\":\"p\",\"version\":\"1.0.0\",\"title\":\"t\",\"columns\":{\"a\":"
+                 "{\"type\":"
+                 "\"text\"}},\"rules\":[{\"id\":\"R\",\"severity\":\"high\",%s}]}",
+                 rule);
+    if (mu_pack_parse(&pack, mu_text_span(&doc), &err)) {
+        struct mu_ready *ready = NULL;
+        const struct mu_ready_setup setup = {.pack = pack};
+        CHECK(!mu_ready_new(&ready, &setup, &err));
+        mu_ready_free(ready);
+    }
+    mu_pack_free(pack);
+    CHECK_TEXT(err.pointer, pointer);
+    if (text[0])
+        CHECK(strstr(err.text, text));
+}
+
+TAP_TEST(what_a_pack_may_not_say_is_refused_with_its_place)
+{
+    refused_pack("\"expr\":\"not is_missing(a)\"", "/rules/0/expr", "comes with a later version");
+    refused_pack("\"check\":\"lei\",\"with\":{\"column\":\"a\"},\"mostly\":\"0.5\"", "/rules/0/mostly",
+                 "comes with a later version");
+    refused_pack("\"check\":\"lie\",\"with\":{\"column\":\"a\"}", "/rules/0/check",
+                 "there is no check \"lie\"");
+    refused_pack("\"check\":\"lei\",\"with\":{\"column\":\"b\"}", "/rules/0/with/column", "");
+    refused_pack("\"check\":\"lei\",\"with\":{\"column\":\"a\",\"x\":1}", "/rules/0/with/x", "");
+    refused_pack("\"check\":\"isin\",\"with\":{\"column\":\"a\"}", "/rules/0/with/registry", "");
+    refused_pack("\"check\":\"lei\",\"with\":{\"column\":\"a\"},\"min_coverage\":\"1.1\"",
+                 "/rules/0/min_coverage", "");
+    refused_pack("\"check\":\"lei\",\"with\":{\"column\":\"a\"},\"effective\":[\"2026-02-30\",null]",
+                 "/rules/0/effective/0", "");
+    refused_pack(
+        "\"check\":\"lei\",\"with\":{\"column\":\"a\"},\"effective\":[\"2026-02-03\",\"2026-02-03\"]",
+        "/rules/0/effective", "");
+    refused_pack(
+        "\"check\":\"lei\",\"with\":{\"column\":\"a\"}},{\"id\":\"R\",\"severity\":\"low\",\"check\":\"lei\","
+        "\"with\":{\"column\":\"a\"}",
+        "/rules/1/id", "");
+}
+
+TAP_TEST(a_task_and_a_ready_pack_have_the_same_key_only_if_all_pins_are_equal)
+{
+    struct rig rig;
+    struct mu_error err = {0};
+    CHECK(rig_open(&rig, pack_text, source_text, &err));
+    char hex[MU_DIGEST_HEX];
+    mu_digest_format(mu_list_digest(rig.lists[0]), hex);
+    json_t *lists = json_pack("{s:{s:s}}", "isin", "digest", hex);
+    rig.task.lists = lists;
+    struct mu_digest key = mu_ready_key(&rig.task);
+    CHECK(mu_digest_equal(&key, mu_ready_digest(rig.ready)));
+    rig.task.as_of++;
+    key = mu_ready_key(&rig.task);
+    CHECK(!mu_digest_equal(&key, mu_ready_digest(rig.ready)));
+    rig.task.as_of--;
+    json_t *params = json_pack("{s:s}", "most", "7");
+    rig.task.params = params;
+    key = mu_ready_key(&rig.task);
+    CHECK(!mu_digest_equal(&key, mu_ready_digest(rig.ready)));
+    mu_ready_free(rig.ready);
+    rig.params = params;
+    CHECK(rig_ready(&rig, &err));
+    CHECK(mu_digest_equal(&key, mu_ready_digest(rig.ready)));
+    json_decref(lists);
+    rig_close(&rig);
+}
+
+int main(void)
+{
+    return tap_run();
+}

@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/ready.h"
+
+#define POOL_CEILING ((size_t)256 << 20)
+
+static int ask_column(struct mu_env *env, const char *name)
+{
+    const struct ready_asking *asking = env->engine;
+    const int column = mu_pack_column(asking->ready->pack, mu_span_of(name));
+    if (column >= 0 && asking->columns)
+        asking->columns[column] = true;
+    return column;
+}
+
+static const struct mu_list_data *ask_list(struct mu_env *env, const char *alias)
+{
+    const struct ready_asking *asking = env->engine;
+    const struct mu_pack *pack = asking->ready->pack;
+    for (size_t i = 0; i < pack->list_count; i++) {
+        if (strcmp(pack->lists[i].alias, alias) != 0)
+            continue;
+        if (asking->lists)
+            asking->lists[i] = true;
+        return asking->ready->lists[i];
+    }
+    return NULL;
+}
+
+static struct mu_env env_of(const struct ready_asking *asking, struct mu_pool *pool)
+{
+    return (struct mu_env){.pool = pool,
+                           .as_of = asking->ready->as_of,
+                           .column = ask_column,
+                           .list = ask_list,
+                           .engine = (void *)(uintptr_t)asking};
+}
+
+struct mu_env ready_env(const struct mu_ready *ready, struct mu_pool *pool)
+{
+    return env_of(&ready->quiet, pool);
+}
+
+static bool no_memory(struct mu_error *err)
+{
+    return mu_fail(err, MU_BROKEN, "no memory left for the rules of the pack");
+}
+
+static struct mu_digest params_digest_of(const json_t *params)
+{
+    MU_AUTO(mu_text_free) struct mu_text text = MU_TEXT(0);
+    if (params && json_object_size(params))
+        mu_json_write_canonical(&text, params);
+    else
+        mu_text_puts(&text, "{}");
+    return mu_digest_of(mu_text_span(&text));
+}
+
+static void add_digest(struct mu_sha *sha, const struct mu_digest *d)
+{
+    mu_sha_member(sha, mu_span((const char *)d->b, sizeof(d->b)));
+}
+
+/* The key is a digest over all that rules are made of; lists in the order of their aliases. */
+static void begin_key(struct mu_sha *sha, const struct mu_digest *pack, const struct mu_digest *params,
+                      int32_t as_of)
+{
+    const int64_t day = as_of;
+    char text[24];
+    mu_sha_init(sha);
+    add_digest(sha, pack);
+    add_digest(sha, params);
+    (void)snprintf(text, sizeof(text), "%lld", (long long)day);
+    mu_sha_member(sha, mu_span_of(text));
+}
+
+/* The alias that follows `last` in the order of bytes; NULL if it was the last. */
+static const char *following(const char *best, const char *candidate, const char *last)
+{
+    if (last && strcmp(candidate, last) <= 0)
+        return best;
+    return !best || strcmp(candidate, best) < 0 ? candidate : best;
+}
+
+struct mu_digest mu_ready_key(const struct mu_task *task)
+{
+    json_t *lists = (json_t *)(uintptr_t)task->lists, *pin;
+    const struct mu_digest params = params_digest_of(task->params);
+    struct mu_sha sha;
+    begin_key(&sha, &task->pack.digest, &params, task->as_of);
+    const char *last = NULL, *alias, *next;
+    for (;; last = next) {
+        next = NULL;
+        json_object_foreach(lists, alias, pin) next = following(next, alias, last);
+        if (!next)
+            return mu_sha_end(&sha);
+        mu_sha_member(&sha, mu_span_of(next));
+        mu_sha_member(&sha, mu_json_span(json_object_get(lists, next), "digest"));
+    }
+}
+
+static struct mu_digest key_of(const struct mu_ready *r)
+{
+    struct mu_sha sha;
+    begin_key(&sha, &r->pack->digest, &r->params_digest, r->as_of);
+    const char *last = NULL, *next;
+    for (;; last = next) {
+        size_t at = 0;
+        next = NULL;
+        for (size_t i = 0; i < r->pack->list_count; i++)
+            next = following(next, r->pack->lists[i].alias, last);
+        if (!next)
+            return mu_sha_end(&sha);
+        while (strcmp(r->pack->lists[at].alias, next) != 0)
+            at++;
+        char hex[MU_DIGEST_HEX];
+        mu_digest_format(mu_list_digest(r->lists[at]), hex);
+        mu_sha_member(&sha, mu_span_of(next));
+        mu_sha_member(&sha, mu_span_of(hex));
+    }
+}
+
+static const struct mu_param *find_param(const struct mu_pack *pack, const char *name)
+{
+    for (size_t i = 0; i < pack->param_count; i++)
+        if (strcmp(pack->params[i].name, name) == 0)
+            return &pack->params[i];
+    return NULL;
+}
+
+static bool settle_params(struct mu_ready *r, const json_t *given, struct mu_error *err)
+{
+    const char *name;
+    json_t *value;
+    char pointer[160];
+    r->params = json_object();
+    if (!r->params)
+        return no_memory(err);
+    json_object_foreach((json_t *)(uintptr_t)given, name, value)
+    {
+        const struct mu_param *param = find_param(r->pack, name);
+        (void)snprintf(pointer, sizeof(pointer), "/params/%.100s", name);
+        if (!param)
+            return mu_reject(err, "invalid", pointer, "the pack has no parameter \"%.60s\"", name);
+        if (!json_is_string(value) ||
+            !mu_type_fits(param->type, mu_span(json_string_value(value), json_string_length(value))))
+            return mu_reject(err, "invalid", pointer, "the value is no %s", mu_type_name(param->type));
+        json_object_set(r->params, name, value);
+    }
+    for (size_t i = 0; i < r->pack->param_count; i++) {
+        const struct mu_param *param = &r->pack->params[i];
+        if (json_object_get(r->params, param->name))
+            continue;
+        (void)snprintf(pointer, sizeof(pointer), "/params/%.100s", param->name);
+        if (!param->otherwise)
+            return mu_reject(err, "invalid", pointer, "the pack asks for the parameter \"%.60s\"",
+                             param->name);
+        json_object_set_new(r->params, param->name, json_string(param->otherwise));
+    }
+    return true;
+}
+
+/* A value ":name" of `with` stands for the pack's parameter of that name. */
+static json_t *put_params_in(const struct mu_ready *r, const json_t *with)
+{
+    json_t *out = with ? json_deep_copy(with) : json_object(), *value;
+    const char *key;
+    json_object_foreach(out, key, value)
+    {
+        const char *text = json_string_value(value);
+        json_t *param = text && text[0] == ':' ? json_object_get(r->params, text + 1) : NULL;
+        if (param)
+            json_object_set(out, key, param);
+    }
+    return out;
+}
+
+static bool in_force(const struct mu_rule *rule, int32_t as_of)
+{
+    return rule->mode != MU_MODE_OFF && (!rule->has_from || as_of >= rule->effective_from) &&
+           (!rule->has_to || as_of < rule->effective_to);
+}
+
+static bool write_head(struct mu_ready *r, struct ready_rule *rr, struct mu_error *err)
+{
+    MU_AUTO(mu_text_free) struct mu_text text = MU_TEXT(0);
+    mu_json_put_text(&text, "rule", rr->rule->id);
+    mu_json_put_text(&text, "severity", rr->rule->severity);
+    rr->head = mu_pool_text(r->pool, mu_text_span(&text));
+    mu_text_reset(&text);
+    mu_text_putc(&text, '{');
+    for (size_t i = 0; i < rr->list_count; i++) {
+        const struct mu_list_data *list = r->lists[rr->lists[i]];
+        char hex[MU_DIGEST_HEX], pin[300];
+        mu_digest_format(mu_list_digest(list), hex);
+        (void)snprintf(pin, sizeof(pin), "%.90s@%.60s sha256:%s", mu_list_name(list), mu_list_version(list),
+                       hex);
+        mu_json_put_text(&text, r->pack->lists[rr->lists[i]].alias, pin);
+    }
+    mu_text_putc(&text, '}');
+    rr->lists_json = rr->list_count ? mu_pool_text(r->pool, mu_text_span(&text)) : NULL;
+    if (!rr->head || (rr->list_count && !rr->lists_json))
+        return no_memory(err);
+    return mu_text_ok(&text, err);
+}
+
+static bool note_evidence(struct mu_ready *r, struct ready_rule *rr, const bool *columns, const bool *lists,
+                          struct mu_error *err)
+{
+    const struct mu_pack *pack = r->pack;
+    rr->columns = mu_pool_get(r->pool, sizeof(*rr->columns) * (pack->column_count + 1));
+    rr->lists = mu_pool_get(r->pool, sizeof(*rr->lists) * (pack->list_count + 1));
+    if (!rr->columns || !rr->lists)
+        return no_memory(err);
+    for (size_t i = 0; i < pack->column_count; i++) {
+        if (!columns[i])
+            continue;
+        rr->columns[rr->column_count++] = (int)i;
+        rr->masked |= pack->columns[i].mask != MU_MASK_NONE;
+        r->wanted[i] |= rr->runs;
+    }
+    for (size_t i = 0; i < pack->list_count; i++)
+        if (lists[i])
+            rr->lists[rr->list_count++] = i;
+    return write_head(r, rr, err);
+}
+
+static bool configure(struct mu_ready *r, size_t index, struct mu_error *err)
+{
+    const struct mu_rule *rule = &r->pack->rules[index];
+    bool *columns = mu_pool_get(r->pool, r->pack->column_count + 1);
+    bool *lists = mu_pool_get(r->pool, r->pack->list_count + 1);
+    char pointer[48];
+    if (!columns || !lists || !(r->withs[index] = put_params_in(r, rule->with)))
+        return no_memory(err);
+    struct ready_asking asking = {r, columns, lists};
+    struct mu_env env = env_of(&asking, r->pool);
+    void *conf = NULL;
+    if (!rule->check->configure(&conf, &env, r->withs[index], err)) {
+        (void)snprintf(pointer, sizeof(pointer), "/rules/%zu/with", index);
+        return mu_under(err, pointer);
+    }
+    struct ready_rule *rr = &r->rules[r->rule_count++];
+    *rr = (struct ready_rule){.rule = rule, .conf = conf, .runs = in_force(rule, r->as_of)};
+    return note_evidence(r, rr, columns, lists, err);
+}
+
+static int by_id(const void *a, const void *b)
+{
+    return strcmp(((const struct ready_rule *)a)->rule->id, ((const struct ready_rule *)b)->rule->id);
+}
+
+static bool get_memory(struct mu_ready *r)
+{
+    const struct mu_pack *pack = r->pack;
+    r->pool = mu_pool_new(POOL_CEILING);
+    if (!r->pool)
+        return false;
+    r->withs = mu_pool_get(r->pool, sizeof(json_t *) * (pack->rule_count + 1));
+    r->rules = mu_pool_get(r->pool, sizeof(*r->rules) * (pack->rule_count + 1));
+    r->column_names = mu_pool_get(r->pool, sizeof(char *) * (pack->column_count + 1));
+    r->wanted = mu_pool_get(r->pool, pack->column_count + 1);
+    r->identity = mu_pool_get(r->pool, sizeof(*r->identity) * (pack->identity_count + 1));
+    return r->withs && r->rules && r->column_names && r->wanted && r->identity;
+}
+
+static void note_columns(struct mu_ready *r)
+{
+    for (size_t i = 0; i < r->pack->identity_count; i++) {
+        r->identity[i] = (size_t)mu_pack_column(r->pack, mu_span_of(r->pack->identity[i]));
+        r->wanted[r->identity[i]] = true;
+    }
+    for (size_t i = 0; i < r->pack->column_count; i++) {
+        const struct mu_column *column = &r->pack->columns[i];
+        r->column_names[i] = column->name;
+        r->typed |= r->wanted[i] && (column->type != MU_TYPE_TEXT || column->empty_is_value);
+    }
+}
+
+bool mu_ready_new(struct mu_ready **out, const struct mu_ready_setup *setup, struct mu_error *err)
+{
+    MU_AUTO(mu_ready_free) struct mu_ready *r = calloc(1, sizeof(*r));
+    if (!r)
+        return no_memory(err);
+    r->pack = setup->pack;
+    r->lists = setup->lists;
+    r->as_of = setup->as_of;
+    r->params_digest = params_digest_of(setup->params);
+    if (!get_memory(r))
+        return no_memory(err);
+    if (!settle_params(r, setup->params, err))
+        return false;
+    for (size_t i = 0; i < r->pack->rule_count; i++)
+        if (!configure(r, i, err))
+            return false;
+    qsort(r->rules, r->rule_count, sizeof(*r->rules), by_id);
+    note_columns(r);
+    r->digest = key_of(r);
+    r->quiet.ready = r;
+    *out = MU_GIVE(r);
+    return true;
+}
+
+const struct mu_digest *mu_ready_digest(const struct mu_ready *ready)
+{
+    return &ready->digest;
+}
+
+void mu_ready_free(struct mu_ready *ready)
+{
+    if (!ready)
+        return;
+    for (size_t i = 0; ready->withs && i < ready->pack->rule_count; i++)
+        json_decref(ready->withs[i]);
+    json_decref(ready->params);
+    mu_pool_free(ready->pool);
+    free(ready);
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Inside of a ready pack (engine/run.h), for the runner and its writer of findings. */
+#ifndef MU_READY_H
+#define MU_READY_H
+
+#include "engine/run.h"
+
+struct ready_rule {
+    const struct mu_rule *rule;
+    const void *conf;
+    bool runs;    /* neither off nor outside its effective days */
+    bool masked;  /* reads a column whose values must not be told */
+    int *columns; /* that it reads, in the order of the pack: its evidence */
+    size_t column_count;
+    size_t *lists; /* that it looks into, in the order of the pack */
+    size_t list_count;
+    const char *head;       /* of its findings: "rule":…,"severity":… */
+    const char *lists_json; /* of its findings: {alias: "name@version sha256:…"}, or NULL */
+};
+
+/* What a check asks for by name; while its rule is configured it is noted as the rule's evidence. */
+struct ready_asking {
+    const struct mu_ready *ready;
+    bool *columns, *lists; /* noted; NULL: nothing is */
+};
+
+struct mu_ready {
+    const struct mu_pack *pack;
+    const struct mu_list_data *const *lists;
+    struct mu_pool *pool;
+    struct mu_digest digest, params_digest;
+    int32_t as_of;
+    json_t *params;           /* name -> text, defaults included */
+    json_t **withs;           /* parameters of the rules, by rule, with the pack's params put in */
+    struct ready_rule *rules; /* sorted by id */
+    size_t rule_count;
+    const char **column_names; /* by column of the pack */
+    bool *wanted;
+    bool typed;       /* a wanted column is of another type than text, or has empty values */
+    size_t *identity; /* columns that name a record */
+    struct ready_asking quiet;
+};
+
+/* The env in which a run's checks begin. */
+struct mu_env ready_env(const struct mu_ready *ready, struct mu_pool *pool);
+
+#endif
