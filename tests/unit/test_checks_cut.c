@@ -188,6 +188,50 @@ TAP_TEST(a_pool_that_runs_out_is_a_fault_and_no_crash)
     }
 }
 
+/* Bytes of all kinds, with a liking for those that identifiers are made of. */
+static size_t random_value(uint64_t *seed, const char *good, char out[200])
+{
+    static const char often[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ -.*@#az";
+    size_t len = 0;
+    *seed = *seed * 6364136223846793005u + 1442695040888963407u;
+    unsigned kind = (unsigned)(*seed >> 60);
+    size_t want = kind == 0 ? 199 : (size_t)(*seed >> 40) % 40;
+    if (kind > 8 && good) {
+        len = strlen(good) < 190 ? strlen(good) : 190;
+        memcpy(out, good, len);
+        want = len;
+    }
+    for (size_t i = 0; i < want; i++) {
+        *seed = *seed * 6364136223846793005u + 1442695040888963407u;
+        if (i < len && (*seed >> 33) % 8 != 0)
+            continue;
+        out[i] = kind < 3 ? (char)(*seed >> 50) : often[(*seed >> 33) % (sizeof often - 1)];
+    }
+    return want;
+}
+
+TAP_TEST(any_bytes_get_one_verdict)
+{
+    uint64_t seed = 1;
+    for (size_t i = 0; i < MU_COUNT(samples); i++) {
+        const struct sample *s = &samples[i];
+        struct rig r;
+        CHECK(rig_open(&r, s->check, s->columns, s->params, "2026-11-24"));
+        for (int k = 0; r.state && k < 20000; k++) {
+            char text[RIG_COLUMNS][200];
+            struct mu_value value[RIG_COLUMNS];
+            for (size_t c = 0; c < r.column_count; c++)
+                value[c] = (struct mu_value){
+                    MU_VALUE_TEXT, mu_span(text[c], random_value(&seed, s->records[0][c], text[c]))};
+            struct mu_record rec = {.values = value, .count = r.column_count};
+            r.verdicts = 0;
+            if (!r.check->record(r.state, &rec, &r.sink, &r.err) || r.verdicts != 1)
+                TAP_FAIL("%s: %d verdicts, %s", s->check, r.verdicts, r.err.text);
+        }
+        rig_close(&r);
+    }
+}
+
 int main(void)
 {
     rig_load_lists();

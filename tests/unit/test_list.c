@@ -95,7 +95,7 @@ TAP_TEST(what_is_no_list_is_refused_with_its_line)
     refused("# muster-list 1 Demo 1 key=code\ncode\n",
             "line 1 of the list: the name of a list is made of a-z, 0-9, '-' and '_', at most 63 of them");
     refused("# muster-list 1 demo 1/2 key=code\ncode\n", "line 1 of the list: the version of a list is made "
-                                                         "of a-z, 0-9, '-', '_' and '.', at most 63 of them");
+                                                         "of a-z, 0-9, '-', '_' and '.', at most 31 of them");
     refused("# muster-list 1 demo 1 code\ncode\n", "line 1 of the list: expected key=<column> at the end");
     refused(TITLE, "line 2 of the list: the name of a column is made of a-z, 0-9 and '_'");
     refused(TITLE "name\n", "line 2 of the list: the key column of the first line is none of the columns");

@@ -10,10 +10,11 @@
 #define BYTES_MAX ((size_t)256 << 20)
 #define COLUMNS_MAX 64
 #define NAME_MAX_BYTES 63
+#define VERSION_MAX_BYTES 31 /* as a task's pin has room for */
 #define NO_ROW UINT32_MAX
 
 struct mu_list_data {
-    char name[NAME_MAX_BYTES + 1], version[NAME_MAX_BYTES + 1];
+    char name[NAME_MAX_BYTES + 1], version[VERSION_MAX_BYTES + 1];
     struct mu_digest digest;
     char *bytes; /* cells lie in it, quotes already undone */
     struct mu_span columns[COLUMNS_MAX];
@@ -97,7 +98,7 @@ static bool read_title(struct scan *s, struct mu_list_data *l, struct mu_span *k
     if (!is_name(word[3], "-_") || !mu_copy_text(l->name, sizeof l->name, word[3]))
         return wrong(s, "the name of a list is made of a-z, 0-9, '-' and '_', at most 63 of them");
     if (!is_name(word[4], "-_.") || !mu_copy_text(l->version, sizeof l->version, word[4]))
-        return wrong(s, "the version of a list is made of a-z, 0-9, '-', '_' and '.', at most 63 of them");
+        return wrong(s, "the version of a list is made of a-z, 0-9, '-', '_' and '.', at most 31 of them");
     if (word[5].len <= 4 || memcmp(word[5].at, "key=", 4) != 0)
         return wrong(s, "expected key=<column> at the end");
     *key = mu_span(word[5].at + 4, word[5].len - 4);
