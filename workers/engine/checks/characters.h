@@ -15,21 +15,24 @@ static inline bool mu_is_upper(char c)
     return c >= 'A' && c <= 'Z';
 }
 
-static inline bool mu_is_alphanumeric(char c)
-{
-    return mu_is_digit(c) || mu_is_upper(c);
-}
-
 /* Numbers and codes that must not spell words have no vowels. */
 static inline bool mu_is_vowel(char c)
 {
     return c == 'A' || c == 'E' || c == 'I' || c == 'O' || c == 'U';
 }
 
-/* 0..9 and A..Z = 10..35; c is one of these. */
-static inline unsigned mu_value36(char c)
+/* By byte: 1 + the value of a digit (0..9) or capital letter (A = 10 .. Z = 35), 0 for all else. A table,
+ * because identifiers mix the two at random, which branches guess wrong. */
+extern const uint8_t mu_values36[256];
+
+static inline bool mu_is_alphanumeric(char c)
 {
-    return mu_is_digit(c) ? (unsigned)(c - '0') : (unsigned)(c - 'A') + 10u;
+    return mu_values36[(uint8_t)c] != 0;
+}
+
+static inline unsigned mu_value36(char c) /* of a digit or capital letter */
+{
+    return mu_values36[(uint8_t)c] - 1u;
 }
 
 /* The place of the first character that is no capital letter or digit; its length if there is none. */

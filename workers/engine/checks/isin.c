@@ -24,23 +24,22 @@ static bool configure(void **conf, struct mu_env *env, const json_t *params, str
     return true;
 }
 
-static unsigned weigh(unsigned digit, bool twice)
-{
-    unsigned v = twice ? digit * 2 : digit;
-    return v > 9 ? v - 9 : v;
-}
+/* What a character adds to the Luhn sum by its value, without and with the doubling of its last decimal
+ * digit: of the two digits of a letter just one is doubled. */
+static const uint8_t added[2][36] = {
+    {0,  1,  2, 3, 4, 5, 6, 7, 8,  9,  2,  3,  4, 5, 6, 7, 8,  9,
+     10, 11, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 6, 7, 8, 9, 10, 11},
+    {0, 2,  4, 6, 8, 1, 3,  5, 7, 9, 1, 3,  5, 7, 9, 2, 4,  6,
+     8, 10, 2, 4, 6, 8, 10, 3, 5, 7, 9, 11, 3, 5, 7, 9, 11, 4},
+};
 
 static char expected_digit(const char *at)
 {
-    unsigned sum = 0;
-    bool twice = true; /* of the digits before the check digit the last is doubled */
+    unsigned sum = 0, twice = 1; /* of the digits before the check digit the last is doubled */
     for (size_t i = 11; i-- > 0;) {
         unsigned v = mu_value36(at[i]);
-        sum += weigh(v % 10, twice);
-        if (v >= 10)
-            sum += weigh(v / 10, !twice);
-        else
-            twice = !twice;
+        sum += added[twice][v];
+        twice ^= v < 10; /* a letter is two digits and leaves the turn as it was */
     }
     return (char)('0' + (10 - sum % 10) % 10);
 }
