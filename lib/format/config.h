@@ -11,7 +11,7 @@
 #include "base/text.h"
 
 #define MU_QUEUES_MAX 32
-#define MU_LIST_MAX 16
+#define MU_KEYS_MAX 64
 
 struct mu_list { /* of texts: queues, roots, directories */
     char *at[MU_QUEUES_MAX];
@@ -29,17 +29,18 @@ struct mu_config {
     /* data of the package */
     char *data_packs;              /* directory of <name>@<version>.json */
     struct mu_list data_lists;     /* directories of <name>@<version>.csv, first hit wins */
-    char *data_migrations;         /* directory of NNNN_<name>.sql; key data.migrations */
+    char *data_migrations;         /* directory of NNNN_<name>.sql */
     /* task: stands in every task, so that no worker setting can change a result */
-    int64_t task_shard_bytes, task_buckets, task_ack_wait_ms;
+    int64_t task_shard_bytes, task_buckets, task_record_bytes, task_fields;
+    int64_t task_ack_wait_ms;      /* of the consumers; workers renew every third of it */
     /* queues known to the dispatcher and to setup */
     struct mu_list queues;
     /* limits of a submission */
     int64_t submit_max_bytes, submit_max_records_bytes, submit_max_labels, submit_max_batch;
     /* dispatcher */
     bool dispatcher_provision;
-    int64_t dispatcher_commit_jobs;          /* most jobs in one commit */
-    int64_t dispatcher_bundle_tasks, dispatcher_bundle_bytes; /* 256, 65536; 1 task: no bundles */
+    int64_t dispatcher_commit_jobs;                           /* most jobs in one commit */
+    int64_t dispatcher_bundle_tasks, dispatcher_bundle_bytes; /* 1 task: no bundles */
     int64_t dispatcher_reconcile_ms, dispatcher_republish_rate; /* pause between passes; messages a second */
     /* streams */
     int64_t stream_intake_bytes, stream_tasks_bytes, stream_results_bytes, stream_partials_bytes,
@@ -48,12 +49,13 @@ struct mu_config {
     /* worker */
     char *agent_id, *agent_type;
     struct mu_list worker_queues, worker_roots;
-    char *worker_root_marker;                /* file that a mounted root must contain; "": none */
+    char *worker_root_marker;      /* file that a mounted root must contain; "": none */
     int64_t worker_checkpoint_ms, worker_read_limit, worker_run_limit_ms, worker_stall_limit_ms,
         worker_heartbeat_ms, worker_drain_ms, worker_fetch; /* fetch: queue messages asked for at once */
-    int64_t worker_max_line_bytes, worker_max_field_count;  /* limits of a record: part of the error, not the result */
     /* recorder */
     int64_t recorder_batch_messages, recorder_batch_bytes;
+
+    const char *origin[MU_KEYS_MAX]; /* where each value came from: "default", "file", "environment", "option" */
 };
 
 /* argv_sets: "section.key=value" of each --set. file may be NULL or "" (defaults and environment only). */
