@@ -70,6 +70,7 @@ bool mu_row_pass(struct mu_sink *sink)
     return true;
 }
 
+MU_PRINTF(3, 0)
 static bool say(struct mu_sink *sink, enum mu_verdict verdict, const char *fmt, va_list args)
 {
     char text[200];
