@@ -46,12 +46,15 @@ struct mu_task {
     const json_t *params;            /* object; within doc */
     int32_t as_of;                   /* days since 1970-01-01 */
     int64_t shard_bytes, buckets;
+    int64_t record_bytes, fields;    /* limits of a record */
     const json_t *source;            /* object, or NULL if `records` */
     struct mu_span records;          /* raw bytes of the records array, or empty */
+    const json_t *records_doc;       /* the same, parsed; within doc */
     bool has_shard;
     struct mu_shard shard;
     int64_t input_size;              /* of the planned source, with has_shard */
     struct mu_digest input_digest;   /* of the whole planned source, with has_shard */
+    char source_name[MU_TOKEN_MAX];  /* "records" for records in the message */
 };
 
 /* Validates against schemas/task.json and reads it. The bytes must outlive the task. MU_REJECTED (bad_task). */
@@ -70,8 +73,8 @@ struct mu_ride {
     struct mu_task *tasks;           /* owned */
     size_t count;
 };
-/* Checks the body against schema and subject. The body must outlive the ride. MU_REJECTED: the whole message is
- * unreadable. A member that is unreadable by itself is reported with its index in err->pointer. */
+/* Checks the body against schema and subject. The body must outlive the ride. MU_REJECTED (bad_task): a member or the
+ * message itself is not as it must be; err->pointer says which. */
 MU_MUST bool mu_ride_parse(struct mu_ride *out, const char *subject, struct mu_span body, struct mu_error *err);
 void mu_ride_fini(struct mu_ride *r);
 MU_DEFINE_AUTO_VALUE(struct mu_ride, mu_ride_fini)
