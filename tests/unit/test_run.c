@@ -329,6 +329,128 @@ TAP_TEST(a_task_and_a_ready_pack_have_the_same_key_only_if_all_pins_are_equal)
     rig_close(&rig);
 }
 
+/* One rule over the column v, and what the records come to. */
+static enum mu_result result_of(const char *rule, const char *rows)
+{
+    struct rig rig;
+    struct mu_error err = {0};
+    struct mu_run *run = NULL;
+    enum mu_result result = MU_EXHAUSTED;
+    MU_AUTO(mu_text_free) struct mu_text pack = MU_TEXT(0), findings = MU_TEXT(0);
+    const struct mu_span bytes = mu_span_of(rows);
+    mu_text_addf(&pack,
+                 "{\"muster_pack\":1,\"pack\":\"p\",\"version\":\"1.0.0\",\"title\":\"t\",\"columns\":{\"v\":"
+                 "{\"type\":"
+                 "\"decimal\"}},\"rules\":[{\"id\":\"R\",\"severity\":\"low\",%s\"check\":\"range\",\"with\":"
+                 "{\"column\":\"v\",\"max\":\"5\"}}]}",
+                 rule);
+    if (rig_open(&rig, pack.at, source_text, &err) && rig_start(&rig, &run, bytes, SIZE_MAX, &err) &&
+        rig_feed(run, bytes, bytes.len, SIZE_MAX, 0, &findings, &err) && mu_run_finish(run, &err))
+        result = mu_run_result(run);
+    CHECK_TEXT(err.text, "");
+    mu_run_free(run);
+    rig_close(&rig);
+    return result;
+}
+
+TAP_TEST(the_result_is_the_first_of_fail_error_warn_pass_and_coverage_counts)
+{
+    CHECK_INT(result_of("", "v\n1\n2\n"), MU_PASS);
+    CHECK_INT(result_of("", "v\n1\n\n"),
+              MU_NOT_EVALUATED); /* coverage 1 is asked unless the rule says less */
+    CHECK_INT(result_of("\"min_coverage\":\"0.5\",", "v\n1\n\n"), MU_PASS);
+    CHECK_INT(result_of("\"min_coverage\":\"0.51\",", "v\n1\n\n"), MU_NOT_EVALUATED);
+    CHECK_INT(result_of("\"min_coverage\":\"0\",", "v\n\n\n"),
+              MU_NOT_EVALUATED); /* of nothing nothing follows */
+    CHECK_INT(result_of("", "v\n1\nx\n"), MU_ERROR);
+    CHECK_INT(result_of("", "v\n1\nx\n6\n"), MU_FAIL);
+    CHECK_INT(result_of("", "v\n1\n\"2\"3\n"), MU_FAIL); /* a bad record */
+    CHECK_INT(result_of("\"mode\":\"shadow\",", "v\n6\n"), MU_NOT_EVALUATED);
+    CHECK_INT(result_of("\"mode\":\"off\",", "v\n6\n"), MU_NOT_EVALUATED);
+}
+
+TAP_TEST(a_rule_holds_from_its_first_day_to_the_day_before_its_end)
+{
+    CHECK_INT(result_of("\"effective\":[\"2025-09-30\",\"2025-10-01\"],", "v\n1\n"),
+              MU_PASS); /* as_of is 09-30 */
+    CHECK_INT(result_of("\"effective\":[\"2025-10-01\",null],", "v\n1\n"), MU_NOT_EVALUATED);
+    CHECK_INT(result_of("\"effective\":[null,\"2025-09-30\"],", "v\n1\n"), MU_NOT_EVALUATED);
+    CHECK_INT(result_of("\"effective\":[null,null],", "v\n1\n"), MU_PASS);
+}
+
+static uint32_t draw(uint32_t *seed)
+{
+    *seed ^= *seed << 13;
+    *seed ^= *seed >> 17;
+    *seed ^= *seed << 5;
+    return *seed;
+}
+
+/* Not what arrives (the task has been validated), but nothing may make the reader step beyond its bytes. */
+TAP_TEST(any_bytes_as_records_are_read_without_harm_and_the_same_in_any_chunks)
+{
+    static const char *const words[] = {"{",
+                                        "}",
+                                        "[",
+                                        "]",
+                                        ",",
+                                        ":",
+                                        "\"",
+                                        "\"id\"",
+                                        "\"amount\":",
+                                        "\\",
+                                        "\\u00e9",
+                                        "\\ud834\\udd1e",
+                                        "\\ud834",
+                                        "null",
+                                        "true",
+                                        "1",
+                                        " ",
+                                        "\"x\"",
+                                        "{\"isin\":\"",
+                                        "\"}",
+                                        "\xc3\xa9",
+                                        "{},"};
+    struct rig rig;
+    struct mu_error err = {0};
+    uint32_t seed = 4711;
+    CHECK(rig_open(&rig, pack_text, NULL, &err));
+    for (int round = 0; round < 2000; round++) {
+        MU_AUTO(mu_text_free)
+        struct mu_text t = MU_TEXT(0),
+                       want = MU_TEXT(0), got = MU_TEXT(0), summary = MU_TEXT(0), again = MU_TEXT(0);
+        mu_text_putc(&t, '[');
+        for (uint32_t i = draw(&seed) % 40; i > 0; i--)
+            mu_text_puts(&t, words[draw(&seed) % MU_COUNT(words)]);
+        rig_run(&rig, mu_text_span(&t), SIZE_MAX, &want, &summary);
+        rig_run(&rig, mu_text_span(&t), 1 + draw(&seed) % 9, &got, &again);
+        CHECK_SPAN(mu_text_span(&got), mu_text_span(&want));
+        CHECK_SPAN(mu_text_span(&again), mu_text_span(&summary));
+    }
+    rig_close(&rig);
+}
+
+TAP_TEST(a_pack_with_any_byte_changed_is_taken_or_refused_without_harm)
+{
+    uint32_t seed = 99;
+    for (int round = 0; round < 3000; round++) {
+        struct mu_error err = {0};
+        struct mu_pack *pack = NULL;
+        struct mu_ready *ready = NULL;
+        char *bytes = malloc(sizeof(pack_text)); /* the exact size, for the sanitizer */
+        memcpy(bytes, pack_text, sizeof(pack_text));
+        bytes[draw(&seed) % (sizeof(pack_text) - 1)] = "{}[]\",:1ax"[draw(&seed) % 11];
+        if (mu_pack_parse(&pack, mu_span(bytes, sizeof(pack_text) - 1), &err)) {
+            const struct mu_list_data *lists[MU_RULES_MAX] = {NULL};
+            const struct mu_ready_setup setup = {.pack = pack, .lists = lists};
+            CHECK(!mu_ready_new(&ready, &setup, &err)); /* the list is not there */
+        }
+        CHECK_INT(err.fault, MU_REJECTED);
+        mu_pack_free(pack);
+        free(bytes);
+    }
+}
+
 int main(void)
 {
     return tap_run();
