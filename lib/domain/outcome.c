@@ -56,6 +56,10 @@ static void write_rules(struct mu_text *out, const struct mu_outcome *o)
         mu_text_puts(out, i ? ",{" : "{");
         mu_json_put_text(out, "rule", r->rule);
         mu_json_put_text(out, "severity", r->severity);
+        if (r->mode)
+            mu_json_put_text(out, "mode", r->mode);
+        if (r->min_coverage)
+            mu_json_put_text(out, "min_coverage", r->min_coverage);
         put_count(out, "pass", r->pass);
         put_count(out, "warn", r->warn);
         put_count(out, "fail", r->fail);

@@ -16,7 +16,7 @@ const char *mu_result_name(enum mu_result r); /* "pass", …, "rejected", … */
 struct mu_rule_counts {
     const char *rule, *severity; /* borrowed from the pack */
     int64_t pass, warn, fail, error, not_evaluated, out_of_scope;
-    bool shadow;              /* "shadow":true: the rule has no part in the result */
+    const char *mode;         /* "shadow" (no part in the result), "off", or NULL: active */
     const char *min_coverage; /* "min_coverage":"0.99" if the pack says so, else NULL (1): what sums are judged by */
 };
 

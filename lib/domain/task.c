@@ -44,7 +44,8 @@ static bool read_shard(struct mu_task *t, struct mu_error *err)
     t->shard = (struct mu_shard){
         .index = mu_json_int(shard, "index", 0), .count = mu_json_int(shard, "count", 0),
         .from = mu_json_int(shard, "from", 0), .to = mu_json_int(shard, "to", 0),
-        .first_record = mu_json_int(shard, "first_record", 0), .records = mu_json_int(shard, "records", 0)};
+        .first_record = mu_json_int(shard, "first_record", 0), .first_line = mu_json_int(shard, "first_line", 0),
+        .records = mu_json_int(shard, "records", 0)};
     t->input_size = mu_json_int(input, "size", 0);
     if (!mu_digest_parse(mu_json_span(shard, "digest"), &t->shard.digest) ||
         !mu_digest_parse(mu_json_span(input, "digest"), &t->input_digest) || t->shard.from > t->shard.to ||

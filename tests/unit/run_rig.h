@@ -82,6 +82,8 @@ __attribute__((unused)) static bool rig_open(struct rig *rig, const char *pack, 
         !mu_date_parse(mu_span_of("2025-09-30"), &t->as_of))
         TAP_FAIL("the task's id or day");
     t->job_id = t->task_id;
+    (void)snprintf(t->source_name, sizeof(t->source_name), "%s",
+                   source ? mu_json_text(rig->source, "name") : "records");
     return rig_ready(rig, err);
 }
 
@@ -159,10 +161,11 @@ __attribute__((unused)) static void rig_summary(const struct mu_run *run, struct
                  (long long)c.records, (long long)c.bad, (long long)c.bytes,
                  (long long)mu_run_findings_total(run));
     for (size_t i = 0; i < count; i++)
-        mu_text_addf(out, "\n%s %s p%lld w%lld f%lld e%lld n%lld o%lld%s", rules[i].rule, rules[i].severity,
+        mu_text_addf(out, "\n%s %s p%lld w%lld f%lld e%lld n%lld o%lld%s%s", rules[i].rule, rules[i].severity,
                      (long long)rules[i].pass, (long long)rules[i].warn, (long long)rules[i].fail,
                      (long long)rules[i].error, (long long)rules[i].not_evaluated,
-                     (long long)rules[i].out_of_scope, rules[i].shadow ? " shadow" : "");
+                     (long long)rules[i].out_of_scope, rules[i].mode ? " " : "",
+                     rules[i].mode ? rules[i].mode : "");
 }
 
 /* A run from the beginning to the end: findings, and behind them the summary or the failure. */

@@ -3,6 +3,8 @@
  * plan was interrupted, and a run over the shards finds what a run over the whole finds. */
 #include "run_rig.h"
 
+#include "format/schema.h"
+
 static const char pack_text[] =
     "{\"muster_pack\":1,\"pack\":\"sample\",\"version\":\"1.0.0\",\"title\":\"A sample\","
     "\"columns\":{\"id\":{\"type\":\"text\"},\"lei\":{\"type\":\"text\"},\"note\":{\"type\":\"text\"}},"
@@ -69,6 +71,26 @@ static json_t *plan_of(struct rig *rig, struct mu_span bytes)
     return plan;
 }
 
+/* As an outcome carries it. */
+static void check_form(const json_t *plan)
+{
+    static const char rest[] =
+        "{\"task_id\":\"01932b3f-0000-7000-8000-000000000001\",\"job_id\":\"01932b3f-0000-7000-8000-"
+        "000000000001\","
+        "\"n\":1,\"delivery\":1,\"task_digest\":"
+        "\"0000000000000000000000000000000000000000000000000000000000000000\","
+        "\"result\":\"planned\",\"records\":0,\"bad\":0,\"skipped\":0,\"bytes\":0,\"findings_total\":0,"
+        "\"rules\":[],"
+        "\"started_at\":\"2026-11-24T10:00:00Z\",\"finished_at\":\"2026-11-24T10:00:00Z\"}";
+    struct mu_error err = {0};
+    json_t *doc = json_loads(rest, 0, NULL);
+    json_object_set(doc, "plan", (json_t *)(uintptr_t)plan);
+    if (!mu_schema_check(mu_schema_builtin("outcome"), doc, &err))
+        TAP_FAIL("%s: %s", err.pointer, err.text);
+    json_decref(doc);
+    mu_schema_fini();
+}
+
 static void check_cover(const json_t *plan, struct mu_span bytes)
 {
     const json_t *shards = json_object_get(plan, "shards");
@@ -91,6 +113,7 @@ static void check_cover(const json_t *plan, struct mu_span bytes)
     const struct mu_digest whole = mu_digest_of(bytes);
     mu_digest_format(&whole, hex);
     CHECK_TEXT(mu_json_text(plan, "digest"), hex);
+    check_form(plan);
 }
 
 static void run_shard(struct rig *rig, struct mu_span bytes, const json_t *s, struct mu_text *findings,

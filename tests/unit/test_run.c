@@ -3,6 +3,8 @@
  */
 #include "run_rig.h"
 
+#include "format/schema.h"
+
 static const char pack_text[] =
     "{\"muster_pack\":1,\"pack\":\"sample\",\"version\":\"1.0.0\",\"title\":\"A sample\","
     "\"columns\":{\"id\":{\"type\":\"text\"},\"isin\":{\"type\":\"text\"},\"lei\":{\"type\":\"text\","
@@ -57,7 +59,7 @@ TAP_TEST(counters_findings_and_the_result_are_as_worked_out_by_hand)
                            "S.ISIN high p4 w0 f2 e0 n4 o0\n"
                            "S.LATER info p0 w0 f0 e0 n10 o0\n"
                            "S.LEI low p1 w0 f1 e0 n8 o0 shadow\n"
-                           "S.OFF info p0 w0 f0 e0 n10 o0\n"
+                           "S.OFF info p0 w0 f0 e0 n10 o0 off\n"
                            "S.SIDE info p5 w0 f1 e0 n4 o0");
     MU_AUTO(mu_text_free) struct mu_text array = MU_TEXT(0);
     mu_text_addf(&array, "[%s]", findings.at);
@@ -329,6 +331,44 @@ TAP_TEST(a_task_and_a_ready_pack_have_the_same_key_only_if_all_pins_are_equal)
     rig_close(&rig);
 }
 
+TAP_TEST(findings_and_outcomes_are_as_the_schemas_say)
+{
+    struct rig rig;
+    struct mu_error err = {0};
+    struct mu_run *run = NULL;
+    MU_AUTO(mu_text_free) struct mu_text findings = MU_TEXT(0), array = MU_TEXT(0), text = MU_TEXT(0);
+    json_t *doc = NULL;
+    CHECK(rig_open(&rig, pack_text, source_text, &err));
+    CHECK(rig_start(&rig, &run, sample_bytes(), SIZE_MAX, &err) &&
+          rig_feed(run, sample_bytes(), sizeof(sample) - 1, SIZE_MAX, 0, &findings, &err) &&
+          mu_run_finish(run, &err));
+    mu_text_addf(&array, "[%s]", findings.at);
+    struct mu_outcome outcome = {.task = &rig.task,
+                                 .n = 1,
+                                 .delivery = 1,
+                                 .result = mu_run_result(run),
+                                 .input_digest = mu_digest_of(sample_bytes()),
+                                 .has_input_digest = true,
+                                 .counts = mu_run_counts(run),
+                                 .findings = mu_text_span(&array),
+                                 .findings_total = mu_run_findings_total(run)};
+    outcome.rules = mu_run_rules(run, &outcome.rule_count);
+    mu_outcome_write(&text, &outcome);
+    CHECK(mu_json_parse(&doc, mu_text_span(&text), 1 << 20, &err));
+    if (!mu_schema_check(mu_schema_builtin("outcome"), doc, &err))
+        TAP_FAIL("%s: %s: %s", err.pointer, err.text, text.at);
+    size_t i;
+    json_t *finding;
+    json_array_foreach(json_object_get(doc, "findings"), i,
+                       finding) if (!mu_schema_check(mu_schema_builtin("finding"), finding, &err))
+        TAP_FAIL("finding %zu: %s: %s", i, err.pointer, err.text);
+    CHECK_INT(i, mu_run_findings_total(run));
+    json_decref(doc);
+    mu_run_free(run);
+    rig_close(&rig);
+    mu_schema_fini();
+}
+
 /* One rule over the column v, and what the records come to. */
 static enum mu_result result_of(const char *rule, const char *rows)
 {
@@ -417,8 +457,8 @@ TAP_TEST(any_bytes_as_records_are_read_without_harm_and_the_same_in_any_chunks)
     CHECK(rig_open(&rig, pack_text, NULL, &err));
     for (int round = 0; round < 2000; round++) {
         MU_AUTO(mu_text_free)
-        struct mu_text t = MU_TEXT(0),
-                       want = MU_TEXT(0), got = MU_TEXT(0), summary = MU_TEXT(0), again = MU_TEXT(0);
+        struct mu_text t = MU_TEXT(0), want = MU_TEXT(0), got = MU_TEXT(0), summary = MU_TEXT(0),
+                       again = MU_TEXT(0);
         mu_text_putc(&t, '[');
         for (uint32_t i = draw(&seed) % 40; i > 0; i--)
             mu_text_puts(&t, words[draw(&seed) % MU_COUNT(words)]);

@@ -8,12 +8,13 @@
 #define NUMBER_MAX 24
 
 void finding_writer_init(struct finding_writer *w, const struct mu_ready *ready, const struct mu_task *task,
-                         const struct mu_digest *source_digest, struct mu_span source_name,
-                         struct mu_text *message)
+                         const struct mu_digest *source_digest, struct mu_text *message)
 {
     char hex[MU_DIGEST_HEX];
-    *w = (struct finding_writer){
-        .ready = ready, .task_id = task->task_id, .source_name = source_name, .message = message};
+    *w = (struct finding_writer){.ready = ready,
+                                 .task_id = task->task_id,
+                                 .source_name = mu_span_of(task->source_name),
+                                 .message = message};
     mu_digest_format(source_digest, w->source_hex);
     mu_sha_init(&w->id_begin);
     mu_sha_member(&w->id_begin, mu_span_of(task->id_text));

@@ -19,8 +19,7 @@ struct finding_writer {
 };
 
 void finding_writer_init(struct finding_writer *w, const struct mu_ready *ready, const struct mu_task *task,
-                         const struct mu_digest *source_digest, struct mu_span source_name,
-                         struct mu_text *message);
+                         const struct mu_digest *source_digest, struct mu_text *message);
 /* Appends one finding, after a comma if there is something before it. `message` is the check's own sentence.
  */
 void finding_write(const struct finding_writer *w, struct mu_text *out, const struct ready_rule *rule,

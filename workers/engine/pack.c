@@ -2,6 +2,7 @@
 #include "engine/pack.h"
 
 #include "base/clock.h"
+#include "format/schema.h"
 
 static const char *const type_names[] = {"text", "decimal", "date", "timestamp", "bool"};
 static const char *const mask_names[] = {"none", "hash", "last4", "drop"};
@@ -244,7 +245,8 @@ bool mu_pack_parse(struct mu_pack **out, struct mu_span bytes, struct mu_error *
     MU_AUTO(mu_pack_free) struct mu_pack *p = calloc(1, sizeof(*p));
     if (!p)
         return mu_fail(err, MU_BROKEN, "out of memory");
-    if (!mu_json_parse(&p->doc, bytes, MU_PACK_BYTES_MAX, err))
+    if (!mu_json_parse(&p->doc, bytes, MU_PACK_BYTES_MAX, err) ||
+        !mu_schema_check(mu_schema_builtin("pack"), p->doc, err))
         return false;
     p->name = mu_json_text(p->doc, "pack");
     p->version = mu_json_text(p->doc, "version");

@@ -71,13 +71,14 @@ static bool open_reader(struct mu_run *run, const struct mu_run_setup *setup, st
 
 static bool begin_rules(struct mu_run *run, struct mu_error *err)
 {
+    static const char *const modes[] = {[MU_MODE_SHADOW] = "shadow", [MU_MODE_OFF] = "off"};
     const struct mu_ready *ready = run->ready;
     struct mu_env env = ready_env(ready, run->pool);
     for (size_t i = 0; i < ready->rule_count; i++) {
         const struct ready_rule *rr = &ready->rules[i];
         run->counts[i] = (struct mu_rule_counts){.rule = rr->rule->id,
                                                  .severity = rr->rule->severity,
-                                                 .shadow = rr->rule->mode == MU_MODE_SHADOW,
+                                                 .mode = modes[rr->rule->mode],
                                                  .min_coverage = rr->rule->min_coverage_text};
         if (rr->runs && !rr->rule->check->begin(&run->states[i], &env, rr->conf, err))
             return mu_while(err, "rule %s", rr->rule->id);
@@ -111,9 +112,7 @@ bool mu_run_open(struct mu_run **out, const struct mu_run_setup *setup, struct m
         (struct run_sink){{.verdict = take_verdict, .group = take_group, .scratch = &run->scratch}, run};
     if (!get_memory(run))
         return mu_fail(err, MU_BROKEN, "out of memory");
-    const struct mu_span name =
-        setup->task->source ? mu_json_span(setup->task->source, "name") : mu_span_of("records");
-    finding_writer_init(&run->writer, run->ready, run->task, &run->source_digest, name, &run->message);
+    finding_writer_init(&run->writer, run->ready, run->task, &run->source_digest, &run->message);
     if (!open_reader(run, setup, err) || !begin_rules(run, err))
         return false;
     *out = MU_GIVE(run);
@@ -122,7 +121,7 @@ bool mu_run_open(struct mu_run **out, const struct mu_run_setup *setup, struct m
 
 const char *mu_run_source_name(const struct mu_run *run)
 {
-    return run->writer.source_name.at;
+    return run->task->source_name;
 }
 
 bool mu_run_header(struct mu_run *run, struct mu_span chunk, bool last, bool *done, struct mu_position *first,
@@ -280,7 +279,7 @@ static enum mu_result result_of(const struct mu_run *run)
     bool seen[MU_PLANNED + 1] = {false};
     seen[MU_FAIL] = run->bad > 0;
     for (size_t i = 0; i < run->ready->rule_count; i++)
-        if (!run->counts[i].shadow)
+        if (run->ready->rules[i].rule->mode != MU_MODE_SHADOW)
             seen[status_of(&run->counts[i], run->ready->rules[i].rule)] = true;
     for (size_t i = 0; i < MU_COUNT(order); i++)
         if (seen[order[i]])
