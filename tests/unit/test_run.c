@@ -3,6 +3,7 @@
  */
 #include "run_rig.h"
 
+#include "engine/source.h"
 #include "format/schema.h"
 
 static const char pack_text[] =
@@ -367,6 +368,58 @@ TAP_TEST(findings_and_outcomes_are_as_the_schemas_say)
     mu_run_free(run);
     rig_close(&rig);
     mu_schema_fini();
+}
+
+static void refused_source(const char *source, const char *pointer, const char *text)
+{
+    struct rig rig;
+    struct mu_error err = {0};
+    json_t *doc = json_loads(source, 0, NULL);
+    CHECK(rig_open(&rig, pack_text, source_text, &err));
+    CHECK(!mu_source_check(doc, rig.pack, &err));
+    CHECK_TEXT(err.code, "invalid");
+    CHECK_TEXT(err.pointer, pointer);
+    CHECK(strstr(err.text, text));
+    json_decref(doc);
+    rig_close(&rig);
+}
+
+TAP_TEST(a_source_that_the_pack_or_the_reader_cannot_use_is_refused_before_it_is_opened)
+{
+    refused_source("{\"format\":\"csv\",\"columns\":{\"isn\":\"ISIN\"}}", "/source/columns/isn",
+                   "the pack has no column \"isn\"");
+    refused_source("{\"format\":\"csv\",\"encoding\":\"latin1\"}", "/source/encoding", "latin1");
+    refused_source("{\"format\":\"csv\",\"zone\":\"UTC\"}", "/source/zone", "later version");
+    refused_source("{\"format\":\"xml\"}", "/source/format", "\"xml\" is not known");
+    refused_source("{\"format\":\"records\"}", "/source/format", "stand in the job");
+    refused_source("{}", "/source/format", "is not known");
+}
+
+TAP_TEST(a_run_says_by_the_words_of_the_protocol_why_it_cannot_be)
+{
+    static const char *const cases[][3] = {
+        {"{\"format\":\"xml\"}", "id\n1\n", "unknown_format"},
+        {"{\"format\":\"csv\",\"delimiter\":\"ab\"}", "id\n1\n", "bad_task"},
+        {"{\"format\":\"csv\"}", "id,id\n1,2\n", "source_unreadable"},
+        {"{\"format\":\"csv\"}", "id\n12345678901234567890\n", "limit_record_bytes"},
+        {"{\"format\":\"csv\"}", "a,b,c,d\n", "limit_fields"},
+    };
+    struct rig rig;
+    struct mu_error err = {0};
+    CHECK(rig_open(&rig, pack_text, source_text, &err));
+    rig.limits = (struct mu_reader_limits){16, 3};
+    for (size_t i = 0; i < MU_COUNT(cases); i++) {
+        MU_AUTO(mu_text_free) struct mu_text findings = MU_TEXT(0), summary = MU_TEXT(0);
+        json_t *source = json_loads(cases[i][0], 0, NULL);
+        rig.task.source = source;
+        rig_run(&rig, mu_span_of(cases[i][1]), SIZE_MAX, &findings, &summary);
+        char want[60];
+        (void)snprintf(want, sizeof(want), "%s: %s ", mu_fault_name(MU_REJECTED), cases[i][2]);
+        if (strncmp(summary.at, want, strlen(want)) != 0)
+            TAP_FAIL("case %zu: %s", i, summary.at);
+        json_decref(source);
+    }
+    rig_close(&rig);
 }
 
 /* One rule over the column v, and what the records come to. */

@@ -8,7 +8,8 @@
 #include <assert.h>
 #include <inttypes.h>
 
-#define DOS_END 0x1A /* once marked the end of a file */
+#define RECORD_BYTES_MAX ((size_t)1 << 30) /* offsets within a record have 32 bits */
+#define DOS_END 0x1A                       /* once marked the end of a file */
 
 struct csv {
     struct mu_reader base;
@@ -55,6 +56,8 @@ static void csv_free(struct mu_reader *r)
 static bool csv_open(struct mu_reader **out, const struct mu_reader_setup *setup, struct mu_error *err)
 {
     struct csv_options options;
+    if (setup->limits.record_bytes > RECORD_BYTES_MAX || setup->limits.fields > RECORD_BYTES_MAX)
+        return mu_reject(err, "bad_task", "/limits", "a record of more than 1 GiB is not read");
     if (!csv_options_parse(&options, setup, err))
         return false;
     struct csv *c = calloc(1, sizeof(*c));
