@@ -1,45 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The CSV reader. Records that lie within a chunk are read where they are; one that is cut by a chunk's end
  * is gathered in `carry`. Only the fields that the pack's rules read are taken apart. */
-#include "engine/reader_kind.h"
-#include "engine/readers/csv_options.h"
-#include "engine/readers/csv_scan.h"
+#include "engine/readers/csv_inside.h"
 
 #include <assert.h>
 #include <inttypes.h>
 
 #define RECORD_BYTES_MAX ((size_t)1 << 30) /* offsets within a record have 32 bits */
-#define DOS_END 0x1A                       /* once marked the end of a file */
-
-struct csv {
-    struct mu_reader base;
-    struct mu_reader_setup setup;
-    struct csv_options options;
-    struct csv_row row;
-    size_t expected;         /* fields of the header, or of the first record */
-    int64_t *field_of;       /* by column; -1: lacking */
-    struct mu_value *values; /* by column */
-    struct mu_text head;     /* the source's beginning: mark of byte order, header or first record */
-    size_t head_from, head_to;
-    struct mu_digest head_digest;
-
-    struct csv_cursor chunk, held; /* the caller's bytes; those in carry */
-    size_t at;                     /* in chunk: of the next record, or where it goes on */
-    bool last;
-    bool dos_end;         /* the source's last byte was DOS_END, which is no part of any record */
-    struct mu_text carry; /* the beginning of a record whose end has not come yet */
-    enum csv_state carry_state;
-    bool carry_done; /* what is in carry has been given out */
-    char *scratch;   /* unquoted values of the record at hand */
-    size_t scratch_len, scratch_size;
-    struct mu_position next;
-    char bad_text[80];
-};
-
-static struct csv *csv_of(struct mu_reader *r)
-{
-    return (struct csv *)(void *)r;
-}
 
 static void csv_free(struct mu_reader *r)
 {
@@ -81,7 +48,7 @@ static bool csv_open(struct mu_reader **out, const struct mu_reader_setup *setup
     return true;
 }
 
-static bool too_long(const struct csv *c, struct mu_error *err)
+bool csv_too_long(const struct csv *c, struct mu_error *err)
 {
     mu_reject(err, "limit_record_bytes", "",
               "record %" PRId64 " (line %" PRId64 ", byte %" PRId64 ") is longer than %zu bytes",
@@ -89,15 +56,14 @@ static bool too_long(const struct csv *c, struct mu_error *err)
     return mu_hint(err, "a quote that is never closed runs on to the end of the file");
 }
 
-static bool too_many_fields(const struct csv *c, struct mu_error *err)
+bool csv_too_many_fields(const struct csv *c, struct mu_error *err)
 {
     return mu_reject(err, "limit_fields", "",
                      "record %" PRId64 " (line %" PRId64 ", byte %" PRId64 ") has more than %zu fields",
                      c->next.record_no, c->next.line, c->next.byte_off, c->setup.limits.fields);
 }
 
-/* The value of a field as it is meant, not as it is quoted. */
-static struct mu_span field_text(struct csv *c, const char *record, size_t field)
+struct mu_span csv_field_text(struct csv *c, const char *record, size_t field)
 {
     const struct csv_row *row = &c->row;
     const size_t from = field ? row->ends[field - 1] + 1 : 0;
@@ -137,9 +103,7 @@ static struct mu_value value_of(const struct csv_options *o, struct mu_span text
     return (struct mu_value){MU_VALUE_TEXT, text};
 }
 
-/* Empties the scratch, with room for any one field of a record of this length unquoted; all of a record's
- * fields together are no longer than it is. So values that point into it stay where they are. */
-static bool clear_scratch(struct csv *c, size_t len, struct mu_error *err)
+bool csv_clear_scratch(struct csv *c, size_t len, struct mu_error *err)
 {
     c->scratch_len = 0;
     if (len <= c->scratch_size)
@@ -154,19 +118,17 @@ static bool clear_scratch(struct csv *c, size_t len, struct mu_error *err)
 
 static bool take_apart(struct csv *c, const char *record, struct mu_error *err)
 {
-    if (!clear_scratch(c, c->row.to - c->row.from, err))
+    if (!csv_clear_scratch(c, c->row.to - c->row.from, err))
         return false;
     for (size_t i = 0; i < c->setup.column_count; i++) {
         if (c->field_of[i] < 0 || (c->setup.wanted && !c->setup.wanted[i]))
             continue;
-        c->values[i] = value_of(&c->options, field_text(c, record, (size_t)c->field_of[i]));
+        c->values[i] = value_of(&c->options, csv_field_text(c, record, (size_t)c->field_of[i]));
     }
     return true;
 }
 
-/* Why the record is bad, and where in it; NULL if it is good. The first of these that applies, so that the
- * answer does not depend on how the bytes came. */
-static const char *fault_of(struct csv *c, const char *record, size_t *at)
+const char *csv_fault_of(struct csv *c, const char *record, size_t *at)
 {
     const struct csv_row *row = &c->row;
     const struct mu_span text = mu_span(record, row->to - row->from);
@@ -204,7 +166,7 @@ static enum mu_read locate(struct csv *c, struct mu_locator *out, struct mu_erro
     const struct csv_row *row = &c->row;
     const size_t len = row->to - row->from;
     if (len > c->setup.limits.record_bytes) {
-        too_long(c, err);
+        csv_too_long(c, err);
         return MU_READ_FAILED;
     }
     *out = (struct mu_locator){.record_no = c->next.record_no,
@@ -222,10 +184,10 @@ static enum mu_read give(struct csv *c, const char *record, struct mu_record *ou
     const struct csv_row *row = &c->row;
     size_t bad_at = 0;
     if (row->fields > row->most_fields && row->to - row->from <= c->setup.limits.record_bytes) {
-        too_many_fields(c, err);
+        csv_too_many_fields(c, err);
         return MU_READ_FAILED;
     }
-    out->bad = fault_of(c, record, &bad_at);
+    out->bad = csv_fault_of(c, record, &bad_at);
     out->bad_at = out->bad ? c->next.byte_off + (int64_t)bad_at : 0;
     out->values = c->values;
     out->count = c->setup.column_count;
@@ -237,11 +199,11 @@ static enum mu_read give(struct csv *c, const char *record, struct mu_record *ou
 /* The source is at its end: an end mark of old belongs to it, but to no record. */
 static void drop_dos_end(struct csv *c)
 {
-    if (c->chunk.len > c->at && c->chunk.buf[c->chunk.len - 1] == DOS_END) {
+    if (c->chunk.len > c->at && c->chunk.buf[c->chunk.len - 1] == CSV_DOS_END) {
         c->chunk.len--;
         c->dos_end = true;
     } else if (c->chunk.len == c->at && c->carry.len && !c->carry_done &&
-               c->carry.at[c->carry.len - 1] == DOS_END) {
+               c->carry.at[c->carry.len - 1] == CSV_DOS_END) {
         mu_text_cut(&c->carry, c->carry.len - 1);
         c->dos_end = true;
     }
@@ -271,7 +233,7 @@ static enum mu_read keep(struct csv *c, struct mu_error *err)
 {
     const struct mu_span rest = mu_span(c->chunk.buf + c->at, c->chunk.len - c->at);
     if (c->carry.len + rest.len >= c->setup.limits.record_bytes + 2) {
-        too_long(c, err);
+        csv_too_long(c, err);
         return MU_READ_FAILED;
     }
     mu_text_add(&c->carry, rest);
@@ -288,7 +250,7 @@ static enum mu_read gather(struct csv *c, struct mu_error *err)
     if (!whole && !c->last)
         return keep(c, err);
     if (c->carry.len + used > c->setup.limits.record_bytes + 2) {
-        too_long(c, err);
+        csv_too_long(c, err);
         return MU_READ_FAILED;
     }
     mu_text_add(&c->carry, mu_span(rest.at, used));
@@ -357,94 +319,6 @@ static enum mu_read csv_skip(struct mu_reader *r, struct mu_locator *out, struct
     const char *record = NULL;
     const enum mu_read found = find(c, csv_scan_end, &record, err);
     return found == MU_READ_RECORD ? locate(c, out, err) : found;
-}
-
-static bool broken_header(struct csv *c, const char *what, size_t at, struct mu_error *err)
-{
-    return mu_reject(err, "source_unreadable", "", "the header is not readable: %s (line 1, byte %zu)", what,
-                     c->head_from + at);
-}
-
-/* The first record is whole: c->row says where it ends in c->head. */
-static bool learn_columns(struct csv *c, struct mu_error *err)
-{
-    const char *record = c->head.at + c->head_from;
-    size_t bad_at = 0;
-    c->expected = c->row.fields;
-    c->next = (struct mu_position){(int64_t)c->head_from, c->options.header ? 0 : 1, 1};
-    if (c->row.to - c->row.from > c->setup.limits.record_bytes)
-        return too_long(c, err);
-    if (c->row.fields > c->row.most_fields)
-        return too_many_fields(c, err);
-    if (!c->options.header)
-        return csv_map_columns(c->field_of, &c->setup, NULL, c->expected, err);
-    const char *fault = fault_of(c, record, &bad_at);
-    if (fault)
-        return broken_header(c, fault, bad_at, err);
-    MU_AUTO(mu_free) struct mu_span *names = calloc(c->expected, sizeof(*names));
-    if (!names)
-        return mu_fail(err, MU_BROKEN, "out of memory");
-    if (!clear_scratch(c, c->row.to - c->row.from, err))
-        return false;
-    for (size_t i = 0; i < c->expected; i++) {
-        names[i] = field_text(c, record, i);
-        if (c->options.trim)
-            names[i] = csv_trim(names[i]);
-    }
-    return csv_map_columns(c->field_of, &c->setup, names, c->expected, err);
-}
-
-static bool csv_header(struct mu_reader *r, struct mu_span chunk, bool last, bool *done,
-                       struct mu_position *first, struct mu_error *err)
-{
-    struct csv *c = csv_of(r);
-    const size_t limit = c->setup.limits.record_bytes, most = limit + 8, len = c->head.len + chunk.len;
-    mu_text_add(&c->head, mu_span(chunk.at, len > most ? most - c->head.len : chunk.len));
-    if (!mu_text_ok(&c->head, err))
-        return false;
-    last = last && len <= most;
-    *done = false;
-    if (c->head.len < 3 && !last)
-        return true;
-    const struct mu_span head = mu_text_span(&c->head);
-    if (head.len >= 2 && (memcmp(head.at, "\xff\xfe", 2) == 0 || memcmp(head.at, "\xfe\xff", 2) == 0))
-        return mu_reject(err, "source_unreadable", "", "the source begins like UTF-16; only UTF-8 is read");
-    c->head_from = head.len >= 3 && memcmp(head.at, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
-    struct mu_span record = mu_span(head.at + c->head_from, head.len - c->head_from);
-    enum csv_state state = CSV_FIELD_START;
-    size_t used = 0;
-    if (!csv_follow(&state, &c->options.dialect, record, &used)) {
-        c->next = (struct mu_position){(int64_t)c->head_from, c->options.header ? 0 : 1, 1};
-        if (record.len >= limit + 2)
-            return too_long(c, err);
-        if (!last)
-            return true;
-        if (record.len && record.at[record.len - 1] == DOS_END)
-            used--;
-    }
-    *done = true;
-    c->row.next = c->head_from;
-    c->row.lines = 0;
-    if (used) {
-        csv_cursor_set(&c->held, mu_span(head.at, c->head_from + used));
-        if (!csv_scan_row(&c->held, &c->options.dialect, c->head_from, true, &c->row))
-            assert(!"a whole record is a whole record");
-        c->head_to = c->head_from; /* so that the header is not taken for its own repetition */
-        if (!learn_columns(c, err))
-            return false;
-        c->head_to = c->row.to;
-    } else {
-        for (size_t i = 0; i < c->setup.column_count; i++)
-            c->field_of[i] = -1;
-    }
-    mu_text_cut(&c->head, c->row.next);
-    c->head_digest = mu_digest_of(mu_text_span(&c->head));
-    if (c->options.header)
-        *first = (struct mu_position){(int64_t)c->row.next, 1, 1 + c->row.lines};
-    else
-        *first = (struct mu_position){(int64_t)c->head_from, 1, 1};
-    c->next = *first;
-    return true;
 }
 
 static bool csv_lacks(const struct mu_reader *r, size_t column)

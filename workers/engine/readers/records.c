@@ -4,6 +4,7 @@
  * anything, because small tasks come by the ten thousand a second. Positions are offsets within the array's
  * bytes. */
 #include "engine/reader_kind.h"
+#include "engine/readers/json_text.h"
 
 #include <inttypes.h>
 
@@ -189,91 +190,20 @@ static enum mu_read find(struct records *s, struct mu_span *element, struct mu_e
     return used > s->setup.limits.record_bytes ? too_long(s, err) : MU_READ_RECORD;
 }
 
-static int hex(char c)
-{
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                  : -1;
-}
-
-static bool hex4(struct mu_span text, size_t at, uint32_t *out)
-{
-    uint32_t code = 0;
-    if (text.len < at + 4)
-        return false;
-    for (size_t i = 0; i < 4; i++) {
-        const int digit = hex(text.at[at + i]);
-        if (digit < 0)
-            return false;
-        code = code << 4 | (uint32_t)digit;
-    }
-    *out = code;
-    return true;
-}
-
-static size_t put_utf8(char *to, uint32_t code)
-{
-    if (code < 0x80) {
-        to[0] = (char)code;
-        return 1;
-    }
-    if (code < 0x800) {
-        to[0] = (char)(0xC0 | code >> 6);
-        to[1] = (char)(0x80 | (code & 0x3F));
-        return 2;
-    }
-    if (code < 0x10000) {
-        to[0] = (char)(0xE0 | code >> 12);
-        to[1] = (char)(0x80 | (code >> 6 & 0x3F));
-        to[2] = (char)(0x80 | (code & 0x3F));
-        return 3;
-    }
-    to[0] = (char)(0xF0 | code >> 18);
-    to[1] = (char)(0x80 | (code >> 12 & 0x3F));
-    to[2] = (char)(0x80 | (code >> 6 & 0x3F));
-    to[3] = (char)(0x80 | (code & 0x3F));
-    return 4;
-}
-
 /* A text without its quotes. What it means is never longer than how it is written, so scratch of the record's
  * length has room for all of them. */
 static bool unescape(struct records *s, struct mu_span raw, struct mu_span *out)
 {
-    static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
+    char *const to = s->scratch + s->scratch_len;
+    size_t len;
     if (!raw.len || !memchr(raw.at, '\\', raw.len)) {
         *out = raw;
         return true;
     }
-    char *const start = s->scratch + s->scratch_len;
-    size_t len = 0;
-    for (size_t i = 0; i < raw.len; i++) {
-        if (raw.at[i] != '\\') {
-            start[len++] = raw.at[i];
-            continue;
-        }
-        if (++i == raw.len)
-            return false;
-        const char *simple = raw.at[i] ? strchr(from, raw.at[i]) : NULL;
-        if (simple) {
-            start[len++] = to[simple - from];
-            continue;
-        }
-        uint32_t code, low;
-        if (raw.at[i] != 'u' || !hex4(raw, i + 1, &code) || code == 0 || (code >= 0xDC00 && code < 0xE000))
-            return false;
-        i += 4;
-        if (code >= 0xD800 && code < 0xDC00) {
-            if (i + 2 >= raw.len || raw.at[i + 1] != '\\' || raw.at[i + 2] != 'u' ||
-                !hex4(raw, i + 3, &low) || low < 0xDC00 || low >= 0xE000)
-                return false;
-            code = 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00);
-            i += 6;
-        }
-        len += put_utf8(start + len, code);
-    }
+    if (!json_unescape(raw, to, &len))
+        return false;
     s->scratch_len += len;
-    *out = mu_span(start, len);
+    *out = mu_span(to, len);
     return true;
 }
 
