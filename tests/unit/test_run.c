@@ -391,7 +391,7 @@ TAP_TEST(a_source_that_the_pack_or_the_reader_cannot_use_is_refused_before_it_is
     refused_source("{\"format\":\"csv\",\"encoding\":\"latin1\"}", "/source/encoding", "latin1");
     refused_source("{\"format\":\"csv\",\"zone\":\"UTC\"}", "/source/zone", "later version");
     refused_source("{\"format\":\"xml\"}", "/source/format", "\"xml\" is not known");
-    refused_source("{\"format\":\"records\"}", "/source/format", "stand in the job");
+    refused_source("{\"format\":\"records\"}", "/source/format", "stand in a message");
     refused_source("{}", "/source/format", "is not known");
 }
 

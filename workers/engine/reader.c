@@ -11,6 +11,9 @@ const char *mu_reader_format(size_t index)
 bool mu_reader_open(struct mu_reader **out, struct mu_span format, const struct mu_reader_setup *setup,
                     struct mu_error *err)
 {
+    if (setup->source && mu_span_is(format, mu_reader_records.name))
+        return mu_reject(err, "unknown_format", "/source/format",
+                         "records stand in a message, not in a source");
     for (size_t i = 0; i < MU_COUNT(kinds); i++)
         if (mu_span_is(format, kinds[i]->name))
             return kinds[i]->open(out, setup, err);

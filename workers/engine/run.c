@@ -64,8 +64,6 @@ static bool open_reader(struct mu_run *run, const struct mu_run_setup *setup, st
                                            .limits = setup->limits};
     const struct mu_span format =
         setup->task->source ? mu_json_span(setup->task->source, "format") : mu_span_of("records");
-    if (setup->task->source && mu_span_is(format, "records"))
-        return mu_reject(err, "unknown_format", "/source/format", "records stand in a task, not in a source");
     return mu_reader_open(&run->reader, format, &reader, err);
 }
 

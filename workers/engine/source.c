@@ -22,8 +22,5 @@ bool mu_source_check(const json_t *source, const struct mu_pack *pack, struct mu
         columns[i] = pack->columns[i].name;
     const struct mu_reader_setup setup = {
         .source = source, .columns = columns, .column_count = pack->column_count, .limits = {1, 1}};
-    const struct mu_span format = mu_json_span(source, "format");
-    if (mu_span_is(format, "records"))
-        return mu_reject(err, "invalid", "/source/format", "records stand in the job, not in a source");
-    return mu_reader_open(&reader, format, &setup, &why) || as_invalid(&why, err);
+    return mu_reader_open(&reader, mu_json_span(source, "format"), &setup, &why) || as_invalid(&why, err);
 }

@@ -73,8 +73,8 @@ bool csv_header(struct mu_reader *r, struct mu_span chunk, bool last, bool *done
     c->row.lines = 0;
     if (used) {
         csv_cursor_set(&c->held, mu_span(head.at, c->head_from + used));
-        if (!csv_scan_row(&c->held, &c->options.dialect, c->head_from, true, &c->row))
-            assert(!"a whole record is a whole record");
+        const bool whole = csv_scan_row(&c->held, &c->options.dialect, c->head_from, true, &c->row);
+        assert(whole);
         c->head_to = c->head_from; /* so that the header is not taken for its own repetition */
         if (!learn_columns(c, err))
             return false;
