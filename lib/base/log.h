@@ -7,7 +7,7 @@
 
 #include "base/error.h"
 
-enum mu_level { MU_DEBUG, MU_INFO, MU_WARNING, MU_ERROR };
+enum mu_level { MU_DEBUG, MU_INFO, MU_WARNING, MU_LOG_ERROR };
 
 struct mu_field {
     const char *name;

@@ -139,7 +139,7 @@ int mu_exit_status(const struct mu_error *err)
 {
     if (err->fault == MU_OK)
         return MU_EXIT_OK;
-    mu_log_failure(MU_ERROR, err, "stopping");
+    mu_log_failure(MU_LOG_ERROR, err, "stopping");
     return MU_EXIT_FAULT;
 }
 

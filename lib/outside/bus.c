@@ -320,6 +320,11 @@ void mu_bus_free(struct mu_bus *bus)
     free(bus);
 }
 
+void mu_bus_end_thread(void)
+{
+    nats_ReleaseThreadMemory();
+}
+
 bool mu_bus_connected(const struct mu_bus *bus)
 {
     return natsConnection_Status(bus->nc) == NATS_CONN_STATUS_CONNECTED;

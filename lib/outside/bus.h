@@ -28,6 +28,9 @@ MU_MUST bool mu_bus_open(struct mu_bus **out, const struct mu_bus_options *optio
 void mu_bus_free(struct mu_bus *bus);
 MU_DEFINE_AUTO(struct mu_bus, mu_bus_free)
 
+/* Before a thread of ours that used a bus ends: libnats keeps memory per thread. */
+void mu_bus_end_thread(void);
+
 bool mu_bus_connected(const struct mu_bus *bus);
 /* Grows by one at each reconnect: who saw another value before asks its pulls anew. */
 uint64_t mu_bus_generation(const struct mu_bus *bus);
