@@ -3,7 +3,7 @@
  */
 #include "run_rig.h"
 
-#include "engine/source.h"
+#include "engine/description.h"
 #include "format/schema.h"
 
 static const char pack_text[] =
@@ -376,7 +376,7 @@ static void refused_source(const char *source, const char *pointer, const char *
     struct mu_error err = {0};
     json_t *doc = json_loads(source, 0, NULL);
     CHECK(rig_open(&rig, pack_text, source_text, &err));
-    CHECK(!mu_source_check(doc, rig.pack, &err));
+    CHECK(!mu_description_check(doc, rig.pack, &err));
     CHECK_TEXT(err.code, "invalid");
     CHECK_TEXT(err.pointer, pointer);
     CHECK(strstr(err.text, text));

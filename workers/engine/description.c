@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "engine/source.h"
+#include "engine/description.h"
 #include "engine/reader.h"
 
 /* A reader says what is wrong with a task; here nobody has a task yet. */
@@ -11,7 +11,7 @@ static bool as_invalid(const struct mu_error *why, struct mu_error *err)
     return why->hint[0] ? mu_hint(err, "%s", why->hint) : false;
 }
 
-bool mu_source_check(const json_t *source, const struct mu_pack *pack, struct mu_error *err)
+bool mu_description_check(const json_t *source, const struct mu_pack *pack, struct mu_error *err)
 {
     MU_AUTO(mu_free) const char **columns = calloc(pack->column_count + 1, sizeof(*columns));
     MU_AUTO(mu_reader_free) struct mu_reader *reader = NULL;
