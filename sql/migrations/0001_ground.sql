@@ -1,0 +1,103 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- Schemas, roles, partitions by id, locks. Each migration file is one transaction: `muster db migrate` wraps it,
+-- `psql -1 -v ON_ERROR_STOP=1 -f` does the same by hand.
+
+do $$
+declare
+    role text;
+begin
+    foreach role in array array['muster_owner', 'muster_dispatcher', 'muster_recorder', 'muster_reporter', 'muster_auditor'] loop
+        if not exists (select from pg_catalog.pg_roles where rolname = role) then
+            execute format('create role %I nologin', role);
+        end if;
+    end loop;
+end
+$$;
+
+create schema if not exists muster;
+create schema if not exists report;
+comment on schema muster is 'Internal tables and functions of muster; may change between versions.';
+comment on schema report is 'Views for people and tools: a stable contract.';
+grant usage on schema muster to muster_dispatcher, muster_recorder;
+grant usage on schema report to muster_reporter, muster_auditor;
+
+create table if not exists muster.schema_migration (
+    version int primary key,
+    name text not null,
+    sha256 bytea,
+    applied_at timestamptz not null default now(),
+    applied_by text not null default current_user
+);
+comment on table muster.schema_migration is 'Migrations that have been applied; sha256 is that of the file, filled in by muster db migrate.';
+comment on column muster.schema_migration.sha256 is 'Null when the file was applied by psql and not verified yet.';
+
+-- ---- ids: the first 48 bits are milliseconds since 1970 and decide the partition ----
+
+create function muster.id_at(moment timestamptz) returns uuid
+    language sql immutable strict parallel safe
+    as $$ select (lpad(to_hex(floor(extract(epoch from moment) * 1000)::bigint), 12, '0') || '00000000000000000000')::uuid $$;
+comment on function muster.id_at is 'The smallest id of a moment: lower bound of a partition.';
+
+create function muster.time_of(id uuid) returns timestamptz
+    language sql immutable strict parallel safe
+    as $$ select to_timestamp(('x0000' || left(replace(id::text, '-', ''), 12))::bit(64)::bigint / 1000.0) $$;
+comment on function muster.time_of is 'The moment in an id''s first 48 bits.';
+
+create function muster.derive_id(origin uuid, digest bytea) returns uuid
+    language sql immutable strict parallel safe
+    as $$
+    select encode(set_byte(set_byte(
+        substring(uuid_send(origin) from 1 for 6) || substring(digest from 1 for 10),
+        6, (get_byte(digest, 0) & 15) | 128), 8, (get_byte(digest, 2) & 63) | 128), 'hex')::uuid
+    $$;
+comment on function muster.derive_id is 'UUID version 8: time bits of the origin, then bits of the digest; the same as mu_id_derive in C.';
+
+create function muster.member(value text) returns bytea
+    language sql immutable strict parallel safe
+    as $$ select convert_to(octet_length(convert_to(value, 'UTF8'))::text || ':' || value, 'UTF8') $$;
+comment on function muster.member is 'One member of a digest over several: length, colon, bytes.';
+
+-- ---- locks ----
+
+create function muster.lock_key(name text) returns bigint
+    language sql immutable strict parallel safe
+    as $$ select ('x' || substring(encode(sha256(convert_to('muster.' || name, 'UTF8')), 'hex') from 1 for 15))::bit(60)::bigint $$;
+comment on function muster.lock_key is 'Key of the advisory lock of a duty: leader, recorder, audit.';
+
+create table muster.lock_holder (
+    name text primary key,
+    backend_pid int not null,
+    holder text not null,
+    beat_at timestamptz not null
+);
+comment on table muster.lock_holder is 'Who holds a duty''s advisory lock, and when its loop last moved; a stand-by ends a holder without a beat.';
+
+create function muster.lock_beat(lock_name text, pid int, who text) returns void
+    language sql volatile security definer set search_path = pg_catalog, muster
+    as $$
+    insert into muster.lock_holder values (lock_name, pid, who, clock_timestamp())
+    on conflict (name) do update set backend_pid = excluded.backend_pid, holder = excluded.holder, beat_at = excluded.beat_at
+    $$;
+comment on function muster.lock_beat is 'Notes that the holder of a duty is alive; from a connection other than the one that holds the lock.';
+
+create function muster.lock_stale(lock_name text, older_ms int) returns int
+    language sql stable security definer set search_path = pg_catalog, muster
+    as $$
+    select backend_pid from muster.lock_holder
+    where name = lock_name and beat_at < clock_timestamp() - older_ms * interval '1 millisecond'
+    $$;
+comment on function muster.lock_stale is 'Backend of a holder whose last beat is too old, or null.';
+
+create function muster.lock_end(lock_name text, pid int) returns boolean
+    language plpgsql volatile security definer set search_path = pg_catalog, muster
+    as $$
+begin
+    -- only a backend that holds this very lock: pids are reused
+    if not exists (select from pg_locks where locktype = 'advisory' and pg_locks.pid = lock_end.pid and granted
+                   and (classid::bigint << 32 | objid::bigint) = muster.lock_key(lock_name)) then
+        return false;
+    end if;
+    return pg_terminate_backend(pid);
+end
+$$;
+comment on function muster.lock_end is 'Ends the session of a stopped holder, so that a stand-by can take the lock.';

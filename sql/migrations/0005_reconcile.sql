@@ -1,0 +1,223 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- What the leader calls: republishing, retries, stages that lost a count, and the state of a job for the API.
+
+create function muster.open_tasks(ids uuid[]) returns setof uuid
+    language sql stable security definer set search_path = pg_catalog, muster set enable_hashjoin = off set enable_mergejoin = off
+    as $$
+    select x.id from unnest(ids) as x(id)
+    where not exists (select from muster.outcome o where o.task_id = x.id)
+      and (exists (select from muster.job j where j.job_id = x.id) or exists (select from muster.task t where t.task_id = x.id))
+    $$;
+comment on function muster.open_tasks is 'Those of the ids that are tasks of ours without an outcome.';
+
+create function muster.known_tasks(ids uuid[]) returns setof uuid
+    language sql stable security definer set search_path = pg_catalog, muster set enable_hashjoin = off set enable_mergejoin = off
+    as $$
+    select x.id from unnest(ids) as x(id)
+    where exists (select from muster.job j where j.job_id = x.id) or exists (select from muster.task t where t.task_id = x.id)
+    $$;
+comment on function muster.known_tasks is 'Those of the ids that are tasks of ours.';
+
+create function muster.republish(task uuid, expected_n int, is_fresh boolean, who text) returns int
+    language plpgsql volatile security definer set search_path = pg_catalog, muster
+    as $$
+declare
+    t record;
+    next_n int := expected_n + 1;
+begin
+    update muster.job set n = next_n where job_id = task and n = expected_n
+        and not exists (select from muster.outcome o where o.task_id = task);
+    if not found then
+        update muster.task set n = next_n where task_id = task and n = expected_n
+            and not exists (select from muster.outcome o where o.task_id = task);
+    end if;
+    if not found then
+        return null;
+    end if;
+    select * into t from muster.any_task a where a.task_id = task;
+    -- a bundle that has lost this member goes when its others are done
+    update muster.outbox o set open = o.open - 1, members = array_remove(o.members, task)
+    where o.kind = 'task' and o.ride_id <> task and task = any (o.members)
+      and o.ride_id in (select ride_id from muster.outbox where kind = 'task' and members @> array[task]);
+    delete from muster.outbox where kind = 'task' and (ride_id = task or (open <= 0 and members = '{}'));
+    insert into muster.outbox (ride_id, n, kind, subject, message_id, members, open, bytes, trace_id)
+    values (task, next_n, 'task', 'muster.task.' || t.queue || '.' || t.priority || '.' || task, task || ':' || next_n,
+            array[task], 1, muster.ride_bytes(task, next_n, is_fresh, t.queue, t.priority, array[t.body]), t.trace_id);
+    perform muster.audit_append(who, 'republish', '[["task","' || task || '","' || encode(t.task_digest, 'hex') || '"]]');
+    return next_n;
+end
+$$;
+comment on function muster.republish is 'Queues an open task again, alone, as n + 1; null if it has an outcome or another n meanwhile.';
+create index outbox_members on muster.outbox using gin (members) where kind = 'task';
+
+create function muster.reconcile_candidates(after_ride uuid, older_ms int, lim int)
+    returns table (ride_id uuid, n int, subject text, sequence bigint, stream_created text, members uuid[], open_members uuid[],
+                   missing_ms bigint)
+    language sql stable security definer set search_path = pg_catalog, muster set enable_hashjoin = off set enable_mergejoin = off
+    as $$
+    select o.ride_id, o.n, o.subject, o.sequence, o.stream_created, o.members,
+           array(select m from unnest(o.members) as m where not exists (select from muster.outcome p where p.task_id = m)),
+           case when o.seen_missing_at is null then 0
+                else (extract(epoch from clock_timestamp() - o.seen_missing_at) * 1000)::bigint end
+    from muster.outbox o
+    where o.kind = 'task' and o.ride_id > after_ride and o.published_at < now() - older_ms * interval '1 millisecond'
+    order by o.ride_id limit lim
+    $$;
+comment on function muster.reconcile_candidates is 'Messages published long enough ago, in id order after a cursor, with their open members.';
+
+create function muster.reconcile_note(rides uuid[], missing boolean[]) returns void
+    language sql volatile security definer set search_path = pg_catalog, muster
+    as $$
+    update muster.outbox o set seen_missing_at = case when x.m then coalesce(o.seen_missing_at, clock_timestamp()) end
+    from unnest(rides, missing) as x(r, m) where o.ride_id = x.r and o.kind = 'task'
+      and (o.seen_missing_at is not null) <> x.m
+    $$;
+comment on function muster.reconcile_note is 'Notes since when a message has been found neither queued nor held.';
+
+create function muster.outbox_settled(rides uuid[]) returns void
+    language sql volatile security definer set search_path = pg_catalog, muster
+    as $$
+    delete from muster.outbox o where o.ride_id = any (rides) and o.kind = 'task'
+      and not exists (select from unnest(o.members) as m where not exists (select from muster.outcome p where p.task_id = m))
+    $$;
+comment on function muster.outbox_settled is 'Removes rows of messages whose members all have outcomes.';
+
+create function muster.retry_due(lim int) returns int
+    language plpgsql volatile security definer set search_path = pg_catalog, muster
+    as $$
+declare
+    r record;
+    made int := 0;
+begin
+    for r in select * from muster.retry where next_at <= now() order by next_at limit lim for update skip locked loop
+        if r.class = 'incomplete' and r.attempts > 5 then
+            perform muster.end_task(r.task_id, 'exhausted', 'unrecordable', 'its findings could not be recorded completely five times');
+            delete from muster.retry where task_id = r.task_id;
+        elsif muster.republish(r.task_id, r.n, r.class = 'incomplete', 'retry') is not null then
+            -- the row stays, so that attempts are counted over publications; it is due again only when the task says so
+            update muster.retry set next_at = 'infinity' where task_id = r.task_id;
+            made := made + 1;
+        else
+            delete from muster.retry where task_id = r.task_id;
+        end if;
+    end loop;
+    return made;
+end
+$$;
+comment on function muster.retry_due is 'Queues again what is due; how many.';
+
+create function muster.end_task(task uuid, with_result text, why_code text, why text) returns boolean
+    language plpgsql volatile security definer set search_path = pg_catalog, muster
+    as $$
+declare
+    t record;
+begin
+    select * into t from muster.any_task a where a.task_id = task;
+    if not found then
+        return false;
+    end if;
+    insert into muster.outcome (task_id, job_id, n, delivery, task_digest, result, reason, message, records, bad, skipped, bytes,
+        findings_total, rules, determined, started_at, finished_at)
+    values (task, t.job_id, t.n, 0 + 1, t.task_digest, with_result, why_code, why, 0, 0, 0, 0, 0, '[]',
+        sha256(convert_to(with_result || ':' || why_code, 'UTF8')), now(), now())
+    on conflict do nothing;
+    if not found then
+        return false;
+    end if;
+    perform muster.task_cleared(array[task], array[task]);
+    update muster.job_progress p set done = done + 1, bad = bad + 1,
+        finished_at = case when done + 1 >= expected then now() end,
+        result = case when done + 1 >= expected then 'error' end, reason = 'incomplete_stage'
+    where p.job_id = t.job_id and p.finished_at is null;
+    perform muster.event_row('job.failed', muster.event_json('job_failed', t.job_id, task,
+        ',"result":"' || with_result || '","reason":"' || why_code || '"'));
+    perform muster.audit_append('dispatcher', with_result, '[["outcome","' || task || '",""]]');
+    return true;
+end
+$$;
+comment on function muster.end_task is 'An administrative outcome: exhausted, cancelled.';
+
+create function muster.recount_stages() returns int
+    language plpgsql volatile security definer set search_path = pg_catalog, muster
+    as $$
+declare
+    mended int;
+begin
+    with truth as (
+        select p.job_id, count(o.*)::int as done,
+               (count(*) filter (where o.result not in ('pass', 'warn', 'fail', 'not_evaluated')))::int as bad
+        from muster.job_progress p join muster.task t on t.job_id = p.job_id and t.stage = p.stage and t.retry_of is null
+        left join muster.outcome o on o.task_id = t.task_id
+        where p.finished_at is null and o.task_id is not null group by p.job_id
+    )
+    update muster.job_progress p set done = x.done, bad = x.bad
+    from truth x where p.job_id = x.job_id and p.finished_at is null and (p.done, p.bad) is distinct from (x.done, x.bad);
+    get diagnostics mended = row_count;
+    update muster.job_progress p set finished_at = now(),
+        result = case when p.bad = 0 then muster.job_result(p.job_id) else 'error' end,
+        reason = case when p.bad > 0 then 'incomplete_stage' end
+    where p.finished_at is null and p.done >= p.expected;
+    return mended;
+end
+$$;
+comment on function muster.recount_stages is 'Counts unfinished stages anew; how many were wrong (there should be none).';
+
+create function muster.counts() returns table (name text, value bigint)
+    language sql stable security definer set search_path = pg_catalog, muster
+    as $$
+    select 'outbox_unpublished', count(*) from muster.outbox where published_at is null
+    union all select 'default_rows', (select count(*) from muster.job_default) + (select count(*) from muster.outcome_default)
+    union all select 'outcome_conflict', count(*) from muster.outcome_conflict
+    union all select 'quarantine', count(*) from muster.quarantine
+    $$;
+comment on function muster.counts is 'Small numbers that operators look at.';
+
+create function muster.job_status(by_id uuid, by_key text) returns text
+    language plpgsql stable security definer set search_path = pg_catalog, muster
+    as $$
+declare
+    j muster.job;
+    p muster.job_progress;
+    o muster.outcome;
+    done int;
+    state text;
+    result text;
+    records bigint;
+    findings bigint;
+    started boolean;
+begin
+    if by_id is null then
+        select job_id into by_id from muster.request where key = by_key;
+    end if;
+    select * into j from muster.job where job_id = by_id;
+    if not found then
+        return null;
+    end if;
+    select * into o from muster.outcome where task_id = j.job_id;
+    select * into p from muster.job_progress where job_id = j.job_id;
+    if p.job_id is null then
+        done := case when o.task_id is null then 0 else 1 end;
+        result := nullif(o.result, 'planned');
+        records := coalesce(o.records, 0);
+        findings := coalesce(o.findings_total, 0);
+    else
+        done := p.done + 1;
+        result := p.result;
+        select coalesce(sum(x.records), 0), coalesce(sum(x.findings_total), 0) into records, findings
+        from muster.outcome x where x.job_id = j.job_id and x.result <> 'planned';
+    end if;
+    started := o.task_id is not null;
+    state := case when j.cancelled then 'cancelled'
+                  when result in ('pass', 'warn', 'fail', 'not_evaluated') then 'completed'
+                  when result is not null then 'failed'
+                  when started then 'running' else 'queued' end;
+    return (select json_strip_nulls(json_build_object('ok', true, 'job_id', j.job_id, 'id', j.job_key, 'state', state, 'result', result,
+        'reason', coalesce(p.reason, case when p.job_id is null then o.reason end),
+        'message', case when p.job_id is null then o.message end,
+        'tasks', case when p.job_id is null then 1 else p.expected + 1 end, 'done', done, 'records', records,
+        'records_total', p.records_expected, 'findings', findings, 'pack', j.pack, 'source', j.source_name, 'queue', j.queue,
+        'priority', j.priority, 'as_of', j.as_of, 'labels', j.labels, 'submitted_at', j.submitted_at,
+        'finished_at', coalesce(p.finished_at, case when p.job_id is null then o.recorded_at end)))::text);
+end
+$$;
+comment on function muster.job_status is 'The answer of muster.api.status, by id or key; null if there is no such job.';

@@ -1,0 +1,196 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- The report schema: views with a comment on every view and column; names and types are a contract.
+
+create view report.job_status as
+select j.job_id, j.job_key,
+       case when j.cancelled then 'cancelled'
+            when r.result in ('pass', 'warn', 'fail', 'not_evaluated') then 'completed'
+            when r.result is not null then 'failed'
+            when first.task_id is not null then 'running' else 'queued' end as state,
+       r.result, r.reason, j.pack, j.source_name as source, j.queue, j.priority, j.as_of, j.labels, j.submitted_at,
+       case when p.job_id is null then first.started_at else (select min(o.started_at) from muster.outcome o where o.job_id = j.job_id) end as started_at,
+       r.finished_at, coalesce(p.expected + 1, 1) as tasks,
+       coalesce(p.done + 1, (first.task_id is not null)::int) as tasks_done,
+       t.records, t.records_bad, t.findings, j.deadline, j.trace_id
+from muster.job j
+left join muster.outcome first on first.task_id = j.job_id
+left join muster.job_progress p on p.job_id = j.job_id
+cross join lateral (
+    select case when p.job_id is not null then p.result when first.result <> 'planned' then first.result end as result,
+           case when p.job_id is not null then p.reason else first.reason end as reason,
+           case when p.job_id is not null then p.finished_at when first.result <> 'planned' then first.recorded_at end as finished_at
+) as r
+cross join lateral (
+    select case when p.job_id is null then coalesce(first.records, 0) else (select coalesce(sum(o.records), 0) from muster.outcome o where o.job_id = j.job_id and o.result <> 'planned') end::bigint as records,
+           case when p.job_id is null then coalesce(first.bad, 0) else (select coalesce(sum(o.bad), 0) from muster.outcome o where o.job_id = j.job_id and o.result <> 'planned') end::bigint as records_bad,
+           case when p.job_id is null then coalesce(first.findings_total, 0) else (select coalesce(sum(o.findings_total), 0) from muster.outcome o where o.job_id = j.job_id and o.result <> 'planned') end::bigint as findings
+) as t;
+comment on view report.job_status is 'One row per job: where it stands and what came out.';
+comment on column report.job_status.job_id is 'Id of the job (UUIDv7: begins with the time of submission).';
+comment on column report.job_status.job_key is 'Idempotency key that the submitter chose, if any.';
+comment on column report.job_status.state is 'queued, running, completed (with a verdict), failed (without one), cancelled.';
+comment on column report.job_status.result is 'pass, warn, fail, not_evaluated; error, rejected, exhausted or cancelled when there is no verdict; null while open.';
+comment on column report.job_status.reason is 'Why there is no verdict: a word of the documented list.';
+comment on column report.job_status.pack is 'Rule pack and version that the job was pinned to.';
+comment on column report.job_status.source is 'Name of the source.';
+comment on column report.job_status.queue is 'Lane of the job''s tasks.';
+comment on column report.job_status.priority is 'high, normal or low.';
+comment on column report.job_status.as_of is 'The day that the rules went by.';
+comment on column report.job_status.labels is 'Labels given at submission.';
+comment on column report.job_status.submitted_at is 'When the submission was committed.';
+comment on column report.job_status.started_at is 'When the first of its tasks to finish was begun.';
+comment on column report.job_status.finished_at is 'When the last outcome was recorded.';
+comment on column report.job_status.tasks is 'How many tasks the job has (so far: a plan may add some).';
+comment on column report.job_status.tasks_done is 'How many of them have an outcome.';
+comment on column report.job_status.records is 'Records read.';
+comment on column report.job_status.records_bad is 'Records that could not be read as records (rule DQ.RECORD).';
+comment on column report.job_status.findings is 'Findings of all tasks.';
+comment on column report.job_status.deadline is 'When it should be done, if the submitter said so.';
+comment on column report.job_status.trace_id is 'Trace that the submission belonged to.';
+
+create view report.task_history as
+select a.task_id, a.job_id, a.stage, a.attempt, a.shard_index, a.queue, a.priority, a.n as published, a.created_at, o.result, o.reason,
+       o.message, o.agent, o.delivery as deliveries, o.crashes, coalesce(jsonb_array_length(o.resumes), 0) as resumes,
+       (o.resumes -> -1) ->> 'agent' as resumed_by, (o.resumes -> -1) ->> 'from_agent' as resumed_from,
+       ((o.resumes -> -1) ->> 'record_no')::bigint as resumed_at_record, o.records, o.bytes, o.findings_total as findings,
+       o.started_at, o.finished_at, o.recorded_at
+from muster.any_task a left join muster.outcome o on o.task_id = a.task_id;
+comment on view report.task_history is 'One row per task: who ran it, how often it was handed over, and what came out.';
+comment on column report.task_history.task_id is 'Id of the task; a job''s first task has the job''s id.';
+comment on column report.task_history.job_id is 'Its job.';
+comment on column report.task_history.stage is 'plan (opens the source), scan, or merge.';
+comment on column report.task_history.attempt is 'Counts retries by hand.';
+comment on column report.task_history.shard_index is 'Which part of a planned source, from 0.';
+comment on column report.task_history.queue is 'Lane of the task.';
+comment on column report.task_history.priority is 'high, normal or low.';
+comment on column report.task_history.published is 'How often it has been put in the queue.';
+comment on column report.task_history.created_at is 'When it was committed.';
+comment on column report.task_history.result is 'Its outcome; planned for a plan; null while open.';
+comment on column report.task_history.reason is 'Why there is no verdict.';
+comment on column report.task_history.message is 'The same in a sentence.';
+comment on column report.task_history.agent is 'Who ended it.';
+comment on column report.task_history.deliveries is 'How often the broker had delivered the message then.';
+comment on column report.task_history.crashes is 'Agents that died on it at its last checkpoint.';
+comment on column report.task_history.resumes is 'How often another agent went on from a checkpoint.';
+comment on column report.task_history.resumed_by is 'The agent that went on last.';
+comment on column report.task_history.resumed_from is 'The agent whose checkpoint it was.';
+comment on column report.task_history.resumed_at_record is 'Record at which it went on.';
+comment on column report.task_history.records is 'Records read.';
+comment on column report.task_history.bytes is 'Bytes of input.';
+comment on column report.task_history.findings is 'Findings.';
+comment on column report.task_history.started_at is 'When the agent that ended it began.';
+comment on column report.task_history.finished_at is 'When it was done.';
+comment on column report.task_history.recorded_at is 'When the outcome was committed.';
+
+create view report.check_result as
+select j.job_id, j.pack, j.source_name as source, j.as_of, r.rule, r.severity, r.mode, r.status, r.pass::bigint as pass, r.warn::bigint as warn,
+       r.fail::bigint as fail, r.error::bigint as error, r.not_evaluated::bigint as not_evaluated, r.out_of_scope::bigint as out_of_scope
+from muster.job j cross join lateral muster.job_rules(j.job_id) as r;
+comment on view report.check_result is 'One row per job and rule: status and counters. The counters of a rule add up to the records read.';
+comment on column report.check_result.job_id is 'The job.';
+comment on column report.check_result.pack is 'Rule pack and version.';
+comment on column report.check_result.source is 'Name of the source.';
+comment on column report.check_result.as_of is 'The day that the rule went by.';
+comment on column report.check_result.rule is 'Id of the rule; DQ.RECORD counts records that could not be read.';
+comment on column report.check_result.severity is 'info, low, medium, high, critical.';
+comment on column report.check_result.mode is 'active, or shadow (findings marked, no status).';
+comment on column report.check_result.status is 'fail, error, warn, not_evaluated or pass, over the whole job.';
+comment on column report.check_result.pass is 'Records that passed.';
+comment on column report.check_result.warn is 'Records in a warning band.';
+comment on column report.check_result.fail is 'Records that failed.';
+comment on column report.check_result.error is 'Records whose values could not be read as their type.';
+comment on column report.check_result.not_evaluated is 'Records with a value missing; never counted as passed.';
+comment on column report.check_result.out_of_scope is 'Records that the rule does not speak of.';
+
+create view report.finding as
+select f.finding_id, f.fingerprint, f.job_id, f.task_id, j.pack, j.source_name as source, f.rule, f.severity, f.outcome, f.shadow,
+       o.result in ('cancelled', 'exhausted', 'error') as is_partial,
+       f.record_no, f.byte_off, f.length, f.line, f.subject, f.part, f.message, f.evidence, f.recorded_at
+from muster.finding f
+join muster.outcome o on o.task_id = f.task_id and o.input_digest is not distinct from f.input_digest
+join muster.job j on j.job_id = f.job_id
+where not exists (select from muster.task t where t.job_id = f.job_id and t.retry_of = f.task_id);
+comment on view report.finding is 'One row per failed rule at one place, of outcomes that are recorded.';
+comment on column report.finding.finding_id is 'Follows from task, rule and place: the same work gives the same id.';
+comment on column report.finding.fingerprint is 'Follows from pack, rule, source and business key: equal over days and deliveries.';
+comment on column report.finding.job_id is 'The job.';
+comment on column report.finding.task_id is 'The task.';
+comment on column report.finding.pack is 'Rule pack and version.';
+comment on column report.finding.source is 'Name of the source.';
+comment on column report.finding.rule is 'Id of the rule.';
+comment on column report.finding.severity is 'info, low, medium, high, critical.';
+comment on column report.finding.outcome is 'fail or warn.';
+comment on column report.finding.shadow is 'From a rule in shadow mode: without effect on results.';
+comment on column report.finding.is_partial is 'The task did not come to its end: there may be more.';
+comment on column report.finding.record_no is 'Number of the record in its source, from 1, header not counted.';
+comment on column report.finding.byte_off is 'Offset of the record''s first byte in the source.';
+comment on column report.finding.length is 'Bytes of the record.';
+comment on column report.finding.line is 'Line of the record''s first byte, from 1.';
+comment on column report.finding.subject is 'Key of a group finding.';
+comment on column report.finding.part is 'Tells findings of one subject apart.';
+comment on column report.finding.message is 'What is wrong, for people.';
+comment on column report.finding.evidence is 'Values that the rule read (masked as declared), lists and editions used.';
+comment on column report.finding.recorded_at is 'When it was committed.';
+
+create view report.daily_summary as
+select s.day, s.pack, s.source, count(*) as jobs,
+       count(*) filter (where s.result = 'pass') as passed, count(*) filter (where s.result = 'warn') as warned,
+       count(*) filter (where s.result = 'fail') as failed, count(*) filter (where s.result = 'not_evaluated') as not_evaluated,
+       count(*) filter (where s.state = 'failed') as without_verdict, count(*) filter (where s.state in ('queued', 'running')) as open,
+       sum(s.records)::bigint as records, sum(s.findings)::bigint as findings
+from (select (submitted_at at time zone 'UTC')::date as day, * from report.job_status) as s
+group by s.day, s.pack, s.source;
+comment on view report.daily_summary is 'Jobs by day of submission (UTC), pack and source.';
+comment on column report.daily_summary.day is 'Day of submission, UTC.';
+comment on column report.daily_summary.pack is 'Rule pack and version.';
+comment on column report.daily_summary.source is 'Name of the source.';
+comment on column report.daily_summary.jobs is 'Jobs submitted.';
+comment on column report.daily_summary.passed is 'Jobs with the result pass.';
+comment on column report.daily_summary.warned is 'Jobs with the result warn.';
+comment on column report.daily_summary.failed is 'Jobs with the result fail.';
+comment on column report.daily_summary.not_evaluated is 'Jobs in which nothing could be evaluated.';
+comment on column report.daily_summary.without_verdict is 'Jobs that ended in error, rejected, exhausted.';
+comment on column report.daily_summary.open is 'Jobs that are not done.';
+comment on column report.daily_summary.records is 'Records read.';
+comment on column report.daily_summary.findings is 'Findings.';
+
+create view report.reconciliation as
+select s.job_id, s.result, s.tasks, s.tasks_done, p.records_expected as records_planned, s.records as records_read,
+       f.stored as findings_stored, s.findings as findings_stated,
+       (s.result is null or s.state in ('failed', 'cancelled')
+        or (s.tasks = s.tasks_done and f.stored = s.findings and coalesce(p.records_expected, s.records) = s.records
+            and not exists (select from muster.outcome o, jsonb_array_elements(o.rules) as r
+                            where o.job_id = s.job_id and o.result <> 'planned' and r ->> 'rule' <> 'DQ.RECORD'
+                              and coalesce((r ->> 'pass')::bigint, 0) + coalesce((r ->> 'warn')::bigint, 0) + coalesce((r ->> 'fail')::bigint, 0)
+                                + coalesce((r ->> 'error')::bigint, 0) + coalesce((r ->> 'not_evaluated')::bigint, 0)
+                                + coalesce((r ->> 'out_of_scope')::bigint, 0) <> o.records - o.skipped))) as balanced
+from report.job_status s
+left join muster.job_progress p on p.job_id = s.job_id
+cross join lateral (select count(*) as stored from report.finding x where x.job_id = s.job_id) as f;
+comment on view report.reconciliation is 'Control totals per job: what was planned was read, what was found is stored, and each rule accounts for every record.';
+comment on column report.reconciliation.job_id is 'The job.';
+comment on column report.reconciliation.result is 'Its result; null while open.';
+comment on column report.reconciliation.tasks is 'Tasks that it has.';
+comment on column report.reconciliation.tasks_done is 'Tasks with an outcome.';
+comment on column report.reconciliation.records_planned is 'Records that the plan counted; null for jobs of one task.';
+comment on column report.reconciliation.records_read is 'Records that its tasks read.';
+comment on column report.reconciliation.findings_stored is 'Findings that stand in the database.';
+comment on column report.reconciliation.findings_stated is 'Findings that the outcomes state.';
+comment on column report.reconciliation.balanced is 'True if all agree, or the job has no verdict yet. There must be no false.';
+
+-- ---- who may what ----
+
+revoke all on all tables in schema muster from public;
+revoke all on all functions in schema muster from public;
+grant select on all tables in schema report to muster_reporter, muster_auditor;
+alter default privileges in schema report grant select on tables to muster_reporter, muster_auditor;
+grant usage on schema muster to muster_auditor;
+grant select on muster.audit, muster.quarantine, muster.outcome_conflict, muster.late_result, muster.rejection to muster_auditor;
+grant execute on function muster.lock_key, muster.lock_beat, muster.lock_stale, muster.lock_end to muster_dispatcher, muster_recorder;
+grant execute on function muster.claim_keys, muster.accept_jobs, muster.outbox_pending, muster.outbox_published,
+    muster.outbox_event_done, muster.reject, muster.pack_put, muster.pack_resolve, muster.packs, muster.lists_pinned,
+    muster.open_tasks, muster.known_tasks, muster.republish, muster.reconcile_candidates, muster.reconcile_note,
+    muster.outbox_settled, muster.retry_due, muster.recount_stages, muster.counts, muster.job_status, muster.maintain,
+    muster.positions to muster_dispatcher;
+grant execute on function muster.record_batch, muster.position_note, muster.positions, muster.positions_thin, muster.counts to muster_recorder;
+grant select on muster.schema_migration to muster_dispatcher, muster_recorder;
