@@ -100,7 +100,8 @@ begin
             'limits', b -> 'limits', 'source', b -> 'source',
             'input', json_build_object('size', plan -> 'size', 'digest', plan -> 'digest'),
             'shard', json_build_object('index', i, 'count', jsonb_array_length(plan -> 'shards'), 'from', s -> 'from', 'to', s -> 'to',
-                'first_record', s -> 'first_record', 'records', s -> 'records', 'digest', s -> 'digest'),
+                'first_record', s -> 'first_record', 'first_line', s -> 'first_line', 'records', s -> 'records',
+                'digest', s -> 'digest'),
             'plan_task_id', plan_task))::text, 'UTF8') as body
         from shard
     ), stored as (

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "outside/store_inside.h"
+#include "base/clock.h"
+
+#include <assert.h>
+#include <unistd.h>
+
+#define SCHEMA_VERSION 6 /* of sql/migrations: the last file that this build knows */
+
+/* What a session is set to, whatever the server's defaults are. */
+static const char session_settings[] =
+    "set timezone = 'UTC'; set search_path = pg_catalog; set statement_timeout = '60s'; set lock_timeout = '20s'; "
+    "set idle_in_transaction_session_timeout = '60s'; set client_min_messages = warning; set synchronous_commit = on";
+
+/* SQLSTATE into what has to happen next; by class, or by the whole code. */
+static enum mu_fault fault_of(const char *state)
+{
+    static const struct { const char *prefix; enum mu_fault fault; } table[] = {
+        {"08", MU_UNAVAILABLE}, {"40", MU_UNAVAILABLE}, {"53", MU_UNAVAILABLE}, {"57", MU_UNAVAILABLE},
+        {"55P03", MU_UNAVAILABLE}, {"25006", MU_UNAVAILABLE}, {"25P03", MU_UNAVAILABLE}, {"22", MU_REJECTED},
+        {"23", MU_REJECTED}, {"28", MU_REJECTED}, {"3D", MU_REJECTED},
+    };
+    for (size_t i = 0; i < MU_COUNT(table); i++)
+        if (strncmp(state, table[i].prefix, strlen(table[i].prefix)) == 0)
+            return table[i].fault;
+    return MU_BROKEN;
+}
+
+bool store_fault(struct mu_error *err, const PGconn *conn, const PGresult *result, const char *what)
+{
+    const char *state = result ? PQresultErrorField(result, PG_DIAG_SQLSTATE) : NULL;
+    const char *text = state ? PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY) : PQerrorMessage(conn);
+    enum mu_fault fault = state ? fault_of(state) : MU_UNAVAILABLE;
+    size_t len = strcspn(text ? text : "", "\n");
+    return mu_fail(err, fault, "%s: %.*s%s%s%s", what, (int)len, text ? text : "no reason given", state ? " (" : "",
+                   state ? state : "", state ? ")" : "");
+}
+
+static bool simple(struct mu_store *s, const char *sql, const char *what, struct mu_error *err)
+{
+    PGresult *r = PQexec(s->conn, sql);
+    ExecStatusType status = PQresultStatus(r);
+    bool done = status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK;
+    if (!done)
+        store_fault(err, s->conn, r, what);
+    PQclear(r);
+    return done;
+}
+
+static bool connect_once(struct mu_store *s, struct mu_error *err)
+{
+    const char *const names[] = {"dbname", "fallback_application_name", "connect_timeout", "keepalives_idle",
+                                 "keepalives_interval", "keepalives_count", "tcp_user_timeout", NULL};
+    const char *const values[] = {s->conninfo, s->program, "5", "10", "5", "3", "15000", NULL};
+    PQfinish(s->conn);
+    memset(s->prepared, 0, sizeof(s->prepared));
+    s->in_transaction = false;
+    s->conn = PQconnectdbParams(names, values, 1);
+    if (!s->conn)
+        return mu_fail(err, MU_BROKEN, "out of memory");
+    if (PQstatus(s->conn) != CONNECTION_OK) {
+        /* a wrong password is told like a server that is down; only the text says which */
+        const char *text = PQerrorMessage(s->conn);
+        size_t len = strcspn(text, "\n");
+        return mu_fail(err, MU_UNAVAILABLE, "could not connect to PostgreSQL: %.*s", (int)len, text);
+    }
+    if (PQserverVersion(s->conn) < 150000)
+        return mu_reject(err, "invalid", "", "PostgreSQL %d is too old, 15 is needed", PQserverVersion(s->conn) / 10000);
+    if (!simple(s, session_settings, "could not set up the database session", err))
+        return false;
+    if (!s->listening[0])
+        return true;
+    char sql[100];
+    snprintf(sql, sizeof(sql), "listen %s", s->listening);
+    return simple(s, sql, "could not listen", err);
+}
+
+bool mu_store_open(struct mu_store **out, const char *conninfo, const char *program,
+                   const struct mu_statement *statements, size_t count, struct mu_error *err)
+{
+    assert(count <= STORE_STATEMENTS_MAX);
+    struct mu_store *s = calloc(1, sizeof(*s));
+    char host[40] = "";
+    if (!s || !(s->conninfo = strdup(conninfo ? conninfo : ""))) {
+        free(s);
+        return mu_fail(err, MU_BROKEN, "out of memory");
+    }
+    gethostname(host, sizeof(host) - 1);
+    snprintf(s->program, sizeof(s->program), "%s %.30s:%ld", program, host, (long)getpid());
+    s->statements = statements;
+    s->count = count;
+    if (!connect_once(s, err)) {
+        mu_store_free(s);
+        return false;
+    }
+    *out = s;
+    return true;
+}
+
+void mu_store_free(struct mu_store *s)
+{
+    if (!s)
+        return;
+    PQfinish(s->conn);
+    free(s->conninfo);
+    free(s);
+}
+
+bool mu_store_reconnect(struct mu_store *s, struct mu_error *err)
+{
+    return connect_once(s, err);
+}
+
+bool mu_store_alive(const struct mu_store *s)
+{
+    return PQstatus(s->conn) == CONNECTION_OK;
+}
+
+int mu_store_socket(const struct mu_store *s)
+{
+    return PQsocket(s->conn);
+}
+
+int mu_store_backend_pid(const struct mu_store *s)
+{
+    return PQbackendPID(s->conn);
+}
+
+bool mu_store_check_schema(struct mu_store *s, struct mu_error *err)
+{
+    PGresult *r = PQexec(s->conn, "select coalesce(max(version), 0) from muster.schema_migration");
+    const char *state = PQresultErrorField(r, PG_DIAG_SQLSTATE);
+    int64_t version = 0;
+    if (PQresultStatus(r) == PGRES_TUPLES_OK) {
+        if (!mu_parse_i64(mu_span_of(PQgetvalue(r, 0, 0)), 0, 100000, &version))
+            version = 0;
+    } else if (!state || (strcmp(state, "42P01") != 0 && strcmp(state, "3F000") != 0)) {
+        store_fault(err, s->conn, r, "could not read the version of the schema");
+        PQclear(r);
+        return false;
+    }
+    PQclear(r);
+    if (version == SCHEMA_VERSION)
+        return true;
+    mu_fail_code(err, MU_BROKEN, "schema", "the database schema is version %lld, this program needs %d", (long long)version,
+                 SCHEMA_VERSION);
+    return version < SCHEMA_VERSION ? mu_hint(err, "run `muster db migrate`") : mu_hint(err, "install a newer muster");
+}
+
+/* Prepared at first use; the parameters' types are those that were bound. */
+static bool prepare(struct mu_store *s, int statement, const struct mu_args *args, struct mu_error *err)
+{
+    if (s->prepared[statement])
+        return true;
+    Oid types[STORE_ARGS_MAX];
+    int count = args ? args->count : 0;
+    for (int i = 0; i < count; i++)
+        types[i] = args->arg[i].null ? 0 : args->arg[i].type;
+    PGresult *r = PQprepare(s->conn, s->statements[statement].name, s->statements[statement].sql, count, types);
+    s->prepared[statement] = PQresultStatus(r) == PGRES_COMMAND_OK;
+    if (!s->prepared[statement])
+        store_fault(err, s->conn, r, s->statements[statement].name);
+    PQclear(r);
+    return s->prepared[statement];
+}
+
+bool mu_store_run(struct mu_store *s, int statement, const struct mu_args *args, struct mu_rows **rows,
+                  struct mu_error *err)
+{
+    const char *values[STORE_ARGS_MAX];
+    int lengths[STORE_ARGS_MAX], formats[STORE_ARGS_MAX], count = args ? args->count : 0;
+    if (args && !mu_text_ok(&args->bytes, err))
+        return false;
+    if (!prepare(s, statement, args, err))
+        return false;
+    for (int i = 0; i < count; i++) {
+        values[i] = args->arg[i].null ? NULL : args->bytes.at + args->arg[i].at;
+        lengths[i] = (int)args->arg[i].len;
+        formats[i] = args->arg[i].binary;
+    }
+    PGresult *r = PQexecPrepared(s->conn, s->statements[statement].name, count, values, lengths, formats, 0);
+    ExecStatusType status = PQresultStatus(r);
+    if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK) {
+        store_fault(err, s->conn, r, s->statements[statement].name);
+        PQclear(r);
+        return false;
+    }
+    if (!rows) {
+        PQclear(r);
+        return true;
+    }
+    struct mu_rows *made = calloc(1, sizeof(*made));
+    if (!made) {
+        PQclear(r);
+        return mu_fail(err, MU_BROKEN, "out of memory");
+    }
+    made->result = r;
+    *rows = made;
+    return true;
+}
+
+bool mu_store_begin(struct mu_store *s, struct mu_error *err)
+{
+    s->in_transaction = simple(s, "begin", "could not begin a transaction", err);
+    return s->in_transaction;
+}
+
+bool mu_store_commit(struct mu_store *s, struct mu_error *err)
+{
+    struct mu_error why = {0};
+    s->in_transaction = false;
+    PGresult *r = PQexec(s->conn, "commit");
+    const char *state = PQresultErrorField(r, PG_DIAG_SQLSTATE);
+    /* COMMIT of a transaction that has failed answers ROLLBACK */
+    bool done = PQresultStatus(r) == PGRES_COMMAND_OK && strcmp(PQcmdStatus(r), "COMMIT") == 0;
+    if (!done)
+        store_fault(&why, s->conn, r, "could not commit");
+    PQclear(r);
+    if (done)
+        return true;
+    /* without an answer of the server nobody knows whether it has committed */
+    bool unknown = !state || strncmp(state, "08", 2) == 0 || strncmp(state, "57", 2) == 0;
+    return mu_fail_code(err, unknown ? MU_UNAVAILABLE : why.fault, unknown ? "commit_unknown" : "", "%s", why.text);
+}
+
+void mu_store_rollback(struct mu_store *s)
+{
+    struct mu_error ignored = {0};
+    if (s->in_transaction || PQtransactionStatus(s->conn) == PQTRANS_INERROR || PQtransactionStatus(s->conn) == PQTRANS_INTRANS)
+        if (mu_store_alive(s))
+            (void)!simple(s, "rollback", "could not roll back", &ignored);
+    s->in_transaction = false;
+}
+
+bool mu_store_listen(struct mu_store *s, const char *channel, struct mu_error *err)
+{
+    char sql[100];
+    if (!mu_copy_text(s->listening, sizeof(s->listening), mu_span_of(channel)))
+        return mu_fail(err, MU_BROKEN, "the channel name %s is too long", channel);
+    snprintf(sql, sizeof(sql), "listen %s", channel);
+    return simple(s, sql, "could not listen", err);
+}
+
+bool mu_store_take_notice(struct mu_store *s)
+{
+    bool any = false;
+    PGnotify *n;
+    PQconsumeInput(s->conn);
+    while ((n = PQnotifies(s->conn))) {
+        any = true;
+        PQfreemem(n);
+    }
+    return any;
+}
+
+bool mu_store_script(struct mu_store *s, const char *sql, struct mu_error *err)
+{
+    return simple(s, sql, "could not run the script", err);
+}
