@@ -168,9 +168,9 @@ create function muster.record_batch(
     -- batches are joined to large tables by key, whatever the statistics of an empty one say
     set enable_hashjoin = off set enable_mergejoin = off
     as $$
+#variable_conflict use_column
 declare
     r record;
-    events text;
     outbox_made int := 0;
 begin
     outcomes := 0; findings := 0; repeats := 0; late := 0; conflicts := 0; quarantined := 0; incomplete := 0; deferred := 0;
