@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lease.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "progress.h"
+#include "settle.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <time.h>
+#include <unistd.h>
+
+#define LEAST_PERIOD_MS 20
+#define RENEW_MOST 256 /* deliveries in one round */
+
+struct mu_lease {
+    struct mu_bus *bus;
+    struct mu_agent *agent; /* the lease thread's */
+    const struct mu_config *config;
+    int64_t period_ms; /* between two looks at what is held */
+    pthread_t thread;
+    bool started;
+    atomic_ullong moves; /* written by the working thread, read here */
+    atomic_bool waits;   /* likewise */
+
+    pthread_mutex_t lock; /* of all that follows */
+    pthread_cond_t wake;  /* on CLOCK_MONOTONIC */
+    int64_t wake_ms;      /* when the lease thread will look again by itself; its own */
+    bool stop;            /* working thread */
+    struct mu_delivery *held; /* working thread */
+    size_t held_count;
+    uint64_t next_number;
+    int64_t settled;
+    const char *state;
+    const struct mu_delivery *running_delivery; /* what is run now; working thread */
+    const struct mu_ride *running_ride;
+    const struct mu_task *running;
+    uint64_t run_number; /* grows with each task that is run */
+    struct mu_error lost; /* lease thread */
+};
+
+/* The lease thread's own view of the running task: time is summed up between looks, so that a process that was stopped
+ * does not take its sleep for a stall. */
+struct watch {
+    uint64_t run_number;
+    unsigned long long moves;
+    int64_t looked_ms, ran_ms, still_ms;
+    bool moved; /* since the last look */
+};
+
+static void sleep_until(struct mu_lease *l, int64_t until_ms)
+{
+    struct timespec to = {.tv_sec = until_ms / 1000, .tv_nsec = until_ms % 1000 * 1000000};
+    l->wake_ms = until_ms;
+    pthread_cond_timedwait(&l->wake, &l->lock, &to);
+}
+
+/* With the lock held; let go of while the broker is asked. */
+static void renew(struct mu_lease *l)
+{
+    struct due {
+        char subject[MU_SUBJECT_MAX + 200];
+        uint64_t number;
+    } *due = NULL;
+    size_t count = 0;
+    int64_t now = mu_clock_ms(), third = l->config->task_ack_wait_ms / 3;
+    if (l->held)
+        due = calloc(l->held_count < RENEW_MOST ? l->held_count : RENEW_MOST, sizeof(*due));
+    for (struct mu_delivery *d = l->held; due && d && count < RENEW_MOST; d = d->next) {
+        int64_t age = now - atomic_load(&d->alive_ms);
+        /* beyond ack_wait an answer proves nothing: a zombie's +WPI is answered too, so the doubt stays until a CAS */
+        if (age + l->period_ms / 2 < third || age > l->config->task_ack_wait_ms)
+            continue;
+        if (mu_copy_text(due[count].subject, sizeof(due[count].subject), mu_span_of(d->message->reply)))
+            due[count++].number = d->number;
+    }
+    pthread_mutex_unlock(&l->lock);
+    size_t answered = 0;
+    struct mu_error err = {0};
+    while (answered < count && mu_work_in_progress(l->bus, due[answered].subject, third < 2000 ? third : 2000, &err))
+        answered++;
+    pthread_mutex_lock(&l->lock);
+    for (struct mu_delivery *d = l->held; d; d = d->next)
+        for (size_t i = 0; i < answered; i++)
+            if (due[i].number == d->number && !mu_lease_doubtful(l, d))
+                atomic_store(&d->alive_ms, now);
+    free(due);
+}
+
+static void beat(struct mu_lease *l)
+{
+    struct mu_error err = {0};
+    struct mu_held *held = l->held_count ? calloc(l->held_count, sizeof(*held)) : NULL;
+    size_t count = 0;
+    for (struct mu_delivery *d = l->held; held && d && count < l->held_count; d = d->next, count++) {
+        bool running = d == l->running_delivery && l->running;
+        held[count].n = d->n;
+        held[count].since_us = d->since_us;
+        memcpy(held[count].ride_id, d->ride_id, sizeof(d->ride_id));
+        memcpy(held[count].task_id, running ? l->running->id_text : d->ride_id, MU_ID_MAX);
+    }
+    struct mu_load load = {.state = l->state, .held = held, .held_count = count, .settled = l->settled};
+    pthread_mutex_unlock(&l->lock);
+    bool ok = mu_agent_beat(l->agent, l->bus, &load, &err);
+    free(held);
+    pthread_mutex_lock(&l->lock);
+    if (!ok && err.fault == MU_LOST) {
+        l->lost = err;
+        mu_bus_wake(l->bus);
+    }
+}
+
+/* The working thread hangs in a task, so this one says what can be said and ends the process. */
+static void overrun(struct mu_lease *l, const char *reason, int64_t limit_ms)
+{
+    char message[160];
+    snprintf(message, sizeof(message), "the task %s %lld ms", reason[0] == 's' ? "made no progress for" : "ran longer than",
+             (long long)limit_ms);
+    const struct mu_task *task = l->running;
+    mu_log(MU_LOG_ERROR, "a task has outrun its limit, ending this process", MU_F("reason", reason),
+           MU_F("task_id", task->id_text), MU_N("limit_ms", limit_ms));
+    bool mine = !mu_lease_doubtful(l, l->running_delivery) ||
+                mu_progress_is_mine(l->bus, task->id_text, l->agent->incarnation);
+    if (mine)
+        mu_settle_overrun(l->bus, l->agent, l->running_ride, task, l->running_delivery->message, reason, message);
+    _exit(1);
+}
+
+static void look(struct mu_lease *l, struct watch *w)
+{
+    int64_t now = mu_clock_ms(), passed = now - w->looked_ms;
+    unsigned long long moves = atomic_load(&l->moves);
+    if (passed > 2 * l->period_ms)
+        passed = 2 * l->period_ms;
+    w->moved = !l->running || moves != w->moves || w->run_number != l->run_number || atomic_load(&l->waits);
+    if (w->run_number != l->run_number) {
+        w->run_number = l->run_number;
+        w->ran_ms = 0;
+    } else {
+        w->ran_ms += passed;
+    }
+    w->still_ms = w->moved ? 0 : w->still_ms + passed;
+    w->moves = moves;
+    w->looked_ms = now;
+    if (l->running && w->still_ms > l->config->worker_stall_limit_ms)
+        overrun(l, "stalled", l->config->worker_stall_limit_ms);
+    if (l->running && w->ran_ms > l->config->worker_run_limit_ms)
+        overrun(l, "run_limit", l->config->worker_run_limit_ms);
+}
+
+static void *lease_thread(void *ctx)
+{
+    struct mu_lease *l = ctx;
+    struct watch w = {.looked_ms = mu_clock_ms()};
+    int64_t beat_ms = mu_clock_ms() + l->config->worker_heartbeat_ms, look_ms = mu_clock_ms();
+    pthread_mutex_lock(&l->lock);
+    while (!l->stop) {
+        int64_t now = mu_clock_ms();
+        if (l->held && look_ms > now + l->period_ms)
+            look_ms = now + l->period_ms;
+        int64_t next = l->held && look_ms < beat_ms ? look_ms : beat_ms;
+        if (now < next) {
+            sleep_until(l, next);
+            continue;
+        }
+        look(l, &w);
+        if (w.moved)
+            renew(l);
+        look_ms = mu_clock_ms() + l->period_ms;
+        if (mu_clock_ms() >= beat_ms && !l->stop) {
+            beat(l);
+            beat_ms = mu_clock_ms() + l->config->worker_heartbeat_ms;
+        }
+    }
+    pthread_mutex_unlock(&l->lock);
+    mu_bus_end_thread();
+    return NULL;
+}
+
+static int64_t least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+bool mu_lease_open(struct mu_lease **out, struct mu_bus *bus, struct mu_agent *agent, const struct mu_config *config,
+                   struct mu_error *err)
+{
+    MU_AUTO(mu_lease_free) struct mu_lease *l = calloc(1, sizeof(*l));
+    pthread_condattr_t attributes;
+    if (!l)
+        return mu_fail(err, MU_BROKEN, "out of memory");
+    l->bus = bus;
+    l->agent = agent;
+    l->config = config;
+    l->state = "idle";
+    l->period_ms = least(config->task_ack_wait_ms / 3,
+                         least(config->worker_stall_limit_ms, config->worker_run_limit_ms) / 4);
+    if (l->period_ms < LEAST_PERIOD_MS)
+        l->period_ms = LEAST_PERIOD_MS;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_mutex_init(&l->lock, NULL);
+    pthread_cond_init(&l->wake, &attributes);
+    pthread_condattr_destroy(&attributes);
+    if (pthread_create(&l->thread, NULL, lease_thread, l) != 0)
+        return mu_fail(err, MU_BROKEN, "could not start the lease thread");
+    l->started = true;
+    *out = MU_GIVE(l);
+    return true;
+}
+
+void mu_lease_free(struct mu_lease *l)
+{
+    if (!l)
+        return;
+    if (l->started) {
+        pthread_mutex_lock(&l->lock);
+        l->stop = true;
+        pthread_cond_signal(&l->wake);
+        pthread_mutex_unlock(&l->lock);
+        pthread_join(l->thread, NULL);
+    }
+    pthread_cond_destroy(&l->wake);
+    pthread_mutex_destroy(&l->lock);
+    free(l);
+}
+
+void mu_lease_hold(struct mu_lease *l, struct mu_delivery *d)
+{
+    atomic_store(&d->alive_ms, d->message->received_ms);
+    pthread_mutex_lock(&l->lock);
+    d->number = ++l->next_number;
+    d->next = l->held;
+    l->held = d;
+    l->held_count++;
+    if (l->wake_ms > mu_clock_ms() + l->period_ms)
+        pthread_cond_signal(&l->wake);
+    pthread_mutex_unlock(&l->lock);
+}
+
+void mu_lease_let_go(struct mu_lease *l, struct mu_delivery *d)
+{
+    pthread_mutex_lock(&l->lock);
+    assert(d != l->running_delivery);
+    for (struct mu_delivery **at = &l->held; *at; at = &(*at)->next) {
+        if (*at == d) {
+            *at = d->next;
+            l->held_count--;
+            break;
+        }
+    }
+    pthread_mutex_unlock(&l->lock);
+}
+
+void mu_lease_count_settled(struct mu_lease *l, size_t tasks)
+{
+    pthread_mutex_lock(&l->lock);
+    l->settled += (int64_t)tasks;
+    pthread_mutex_unlock(&l->lock);
+}
+
+bool mu_lease_doubtful(const struct mu_lease *l, const struct mu_delivery *d)
+{
+    return mu_clock_ms() - atomic_load(&d->alive_ms) > l->config->task_ack_wait_ms;
+}
+
+void mu_lease_renewed(struct mu_delivery *d)
+{
+    atomic_store(&d->alive_ms, mu_clock_ms());
+}
+
+void mu_lease_run(struct mu_lease *l, const struct mu_delivery *d, const struct mu_ride *ride,
+                  const struct mu_task *task)
+{
+    pthread_mutex_lock(&l->lock);
+    l->running_delivery = task ? d : NULL;
+    l->running_ride = task ? ride : NULL;
+    l->running = task;
+    l->run_number++;
+    pthread_mutex_unlock(&l->lock);
+}
+
+void mu_lease_moved(struct mu_lease *l)
+{
+    atomic_fetch_add_explicit(&l->moves, 1, memory_order_relaxed);
+}
+
+void mu_lease_waiting(struct mu_lease *l, bool waits)
+{
+    atomic_store(&l->waits, waits);
+}
+
+void mu_lease_state(struct mu_lease *l, const char *state)
+{
+    pthread_mutex_lock(&l->lock);
+    l->state = state;
+    pthread_mutex_unlock(&l->lock);
+}
+
+bool mu_lease_lost(struct mu_lease *l, struct mu_error *err)
+{
+    pthread_mutex_lock(&l->lock);
+    bool lost = l->lost.fault != MU_OK;
+    if (lost)
+        mu_fail(err, l->lost.fault, "%s", l->lost.text);
+    pthread_mutex_unlock(&l->lock);
+    return lost;
+}
