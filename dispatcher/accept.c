@@ -1,0 +1,473 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One commit: keys, bundles, rows; then answers, queue messages, acknowledgements of the intake. */
+#include "base/clock.h"
+#include "base/log.h"
+#include "batch.h"
+#include "daemon/failpoint.h"
+#include "domain/task.h"
+#include "publish.h"
+#include "statements.h"
+
+/* A queue message of this commit. */
+struct ride {
+    struct mu_id id;
+    size_t first, count; /* in `order` */
+    struct piece body;
+    char subject[MU_SUBJECT_MAX];
+};
+
+struct commit {
+    struct batch *b;
+    size_t *order;       /* indexes of the jobs to store, bundles together */
+    size_t count;
+    struct ride *rides;
+    size_t ride_count;
+    int32_t *ride_of;    /* of `order`, from 1 */
+    struct mu_id event_id;
+    struct piece event;
+};
+
+static void commit_free(struct commit *c)
+{
+    free(c->order);
+    free(c->rides);
+    free(c->ride_of);
+}
+
+static bool is_new(const struct job *j)
+{
+    return j->error.fault == MU_OK && !j->duplicate;
+}
+
+static bool claim_keys(struct batch *b, struct mu_error *err)
+{
+    struct mu_args *a = b->d->args;
+    MU_AUTO(mu_rows_free) struct mu_rows *rows = NULL;
+    size_t keyed = 0, row = 0;
+    for (size_t i = 0; i < b->job_count; i++)
+        keyed += b->jobs[i].keyed && b->jobs[i].error.fault == MU_OK;
+    if (!keyed)
+        return true;
+    mu_args_reset(a);
+    for (int column = 0; column < 3; column++) {
+        mu_arg_array_begin(a, column == 0 ? MU_ARRAY_TEXT : column == 1 ? MU_ARRAY_ID : MU_ARRAY_BYTES);
+        for (size_t i = 0; i < b->job_count; i++) {
+            const struct job *j = &b->jobs[i];
+            if (!j->keyed || j->error.fault != MU_OK)
+                continue;
+            if (column == 0)
+                mu_arg_array_text(a, batch_span(b, j->key));
+            else if (column == 1)
+                mu_arg_array_id(a, j->id);
+            else
+                mu_arg_array_bytes(a, mu_span((const char *)j->body_digest.b, sizeof(j->body_digest.b)));
+        }
+        mu_arg_array_end(a);
+    }
+    if (!mu_store_run(b->d->store, SQL_CLAIM_KEYS, a, &rows, err))
+        return false;
+    if (mu_rows_count(rows) != keyed)
+        return mu_fail(err, MU_BROKEN, "%zu keys were claimed, %zu answered", keyed, mu_rows_count(rows));
+    for (size_t i = 0; i < b->job_count; i++) {
+        struct job *j = &b->jobs[i];
+        if (!j->keyed || j->error.fault != MU_OK)
+            continue;
+        const char *state = mu_row_text(rows, row, 2);
+        if (state[0] == 'd')
+            j->duplicate = mu_row_id(rows, row, 1, &j->id);
+        else if (state[0] == 'c') {
+            mu_reject(&j->error, "conflict", "/id", "the key belongs to job %s, which had another body", mu_row_text(rows, row, 1));
+            mu_hint(&j->error, "choose another key, or send the same body");
+        }
+        row++;
+    }
+    return true;
+}
+
+static const struct batch *sorted_batch; /* qsort has no context; the dispatcher has one thread */
+
+/* Those that may ride together become neighbours, in the order in which they came. */
+static int by_group(const void *x, const void *y)
+{
+    size_t a = *(const size_t *)x, b = *(const size_t *)y;
+    int order = memcmp(sorted_batch->jobs[a].group.b, sorted_batch->jobs[b].group.b, sizeof(struct mu_digest));
+    return order ? order : (a > b) - (a < b);
+}
+
+static void write_ride(struct commit *c, struct ride *r)
+{
+    struct batch *b = c->b;
+    const struct job *first = &b->jobs[c->order[r->first]];
+    struct mu_span tasks[MU_RIDE_TASKS_MAX];
+    char id[MU_ID_MAX];
+    MU_AUTO(mu_text_free) struct mu_text body = {0}; /* the arena grows under the spans of its own tasks */
+    r->id = r->count == 1 ? first->id : mu_id_new();
+    mu_id_format(r->id, id);
+    for (size_t i = 0; i < r->count; i++)
+        tasks[i] = batch_span(b, b->jobs[c->order[r->first + i]].task);
+    mu_ride_write(&body, id, 1, false, first->queue, first->priority, tasks, r->count);
+    r->body = (struct piece){b->arena.len, body.len};
+    mu_text_add(&b->arena, mu_text_span(&body));
+    if (body.failed)
+        b->arena.failed = true;
+    mu_subject_task(r->subject, first->queue, first->priority, id);
+    for (size_t i = 0; i < r->count; i++)
+        c->ride_of[r->first + i] = (int32_t)c->ride_count;
+}
+
+/* Bundles are formed before the commit, of what is really new. */
+static bool form_rides(struct commit *c, struct mu_error *err)
+{
+    struct batch *b = c->b;
+    const struct mu_config *config = b->d->config;
+    c->order = calloc(b->job_count + 1, sizeof(*c->order));
+    c->rides = calloc(b->job_count + 1, sizeof(*c->rides));
+    c->ride_of = calloc(b->job_count + 1, sizeof(*c->ride_of));
+    if (!c->order || !c->rides || !c->ride_of)
+        return mu_fail(err, MU_BROKEN, "out of memory");
+    for (size_t i = 0; i < b->job_count; i++)
+        if (is_new(&b->jobs[i]))
+            c->order[c->count++] = i;
+    sorted_batch = b;
+    qsort(c->order, c->count, sizeof(*c->order), by_group);
+    for (size_t i = 0; i < c->count;) {
+        struct ride *r = &c->rides[c->ride_count++];
+        const struct job *first = &b->jobs[c->order[i]];
+        size_t bytes = 200; /* the envelope */
+        r->first = i;
+        while (i < c->count) {
+            const struct job *j = &b->jobs[c->order[i]];
+            bool fits = r->count == 0 ||
+                        (!first->alone && !j->alone && mu_digest_equal(&first->group, &j->group) &&
+                         (int64_t)r->count < config->dispatcher_bundle_tasks &&
+                         (int64_t)(bytes + j->task.len + 1) <= config->dispatcher_bundle_bytes);
+            if (!fits)
+                break;
+            bytes += j->task.len + 1;
+            r->count++;
+            i++;
+        }
+        write_ride(c, r);
+    }
+    return mu_text_ok(&b->arena, err);
+}
+
+static void write_event(struct commit *c)
+{
+    struct batch *b = c->b;
+    struct mu_text *out = &b->arena;
+    char now[MU_RFC3339_MAX], id[MU_ID_MAX], job[MU_ID_MAX];
+    size_t start = out->len;
+    mu_rfc3339_format(mu_wall_us(), now);
+    c->event_id = mu_id_new();
+    mu_text_puts(out, "{\"v\":1,\"events\":[");
+    for (size_t i = 0; i < c->count; i++) {
+        const struct job *j = &b->jobs[c->order[i]];
+        mu_id_format(mu_id_new(), id);
+        mu_id_format(j->id, job);
+        mu_text_addf(out, "%s{\"event_id\":\"%s\",\"type\":\"io.muster.event.v1.job_accepted\",\"timestamp\":\"%s\",\"job_id\":\"%s\"}",
+                     i ? "," : "", id, now, job);
+    }
+    mu_text_puts(out, "]}");
+    c->event = (struct piece){start, out->len - start};
+}
+
+enum job_column { J_ID, J_KEY, J_TASK, J_DIGEST, J_STAGE, J_QUEUE, J_PRIORITY, J_PACK, J_PACK_DIGEST, J_SOURCE, J_AS_OF,
+                  J_DEADLINE, J_LABELS, J_TRACE, J_RIDE, J_COLUMNS };
+
+static void put_cell(struct mu_args *a, const struct batch *b, const struct job *j, enum job_column column, int32_t ride)
+{
+    switch (column) {
+    case J_ID:
+        mu_arg_array_id(a, j->id);
+        break;
+    case J_KEY:
+        if (j->keyed)
+            mu_arg_array_text(a, batch_span(b, j->key));
+        else
+            mu_arg_array_null(a);
+        break;
+    case J_TASK:
+        mu_arg_array_bytes(a, batch_span(b, j->task));
+        break;
+    case J_DIGEST:
+        mu_arg_array_bytes(a, mu_span((const char *)j->task_digest.b, sizeof(j->task_digest.b)));
+        break;
+    case J_STAGE:
+        mu_arg_array_text(a, mu_span_of(j->alone ? "plan" : "scan"));
+        break;
+    case J_QUEUE:
+        mu_arg_array_text(a, mu_span_of(j->queue));
+        break;
+    case J_PRIORITY:
+        mu_arg_array_text(a, mu_span_of(mu_priority_name(j->priority)));
+        break;
+    case J_PACK:
+        mu_arg_array_text(a, batch_span(b, j->pack));
+        break;
+    case J_PACK_DIGEST:
+        mu_arg_array_bytes(a, mu_span((const char *)j->pack_digest.b, sizeof(j->pack_digest.b)));
+        break;
+    case J_SOURCE:
+        mu_arg_array_text(a, batch_span(b, j->source_name));
+        break;
+    case J_AS_OF:
+        mu_arg_array_text(a, mu_span_of(j->as_of));
+        break;
+    case J_DEADLINE:
+        if (j->deadline_us)
+            mu_arg_array_time_us(a, j->deadline_us);
+        else
+            mu_arg_array_null(a);
+        break;
+    case J_LABELS:
+        if (j->labels.len)
+            mu_arg_array_text(a, batch_span(b, j->labels));
+        else
+            mu_arg_array_null(a);
+        break;
+    case J_TRACE:
+        if (j->trace_id[0])
+            mu_arg_array_text(a, mu_span_of(j->trace_id));
+        else
+            mu_arg_array_null(a);
+        break;
+    case J_RIDE:
+        mu_arg_array_i64(a, ride);
+        break;
+    case J_COLUMNS:
+        break;
+    }
+}
+
+static bool store_jobs(struct commit *c, struct mu_error *err)
+{
+    static const enum mu_array kinds[J_COLUMNS] = {
+        [J_ID] = MU_ARRAY_ID, [J_TASK] = MU_ARRAY_BYTES, [J_DIGEST] = MU_ARRAY_BYTES, [J_PACK_DIGEST] = MU_ARRAY_BYTES,
+        [J_DEADLINE] = MU_ARRAY_TIME, [J_RIDE] = MU_ARRAY_I32};
+    struct batch *b = c->b;
+    struct mu_args *a = b->d->args;
+    char subject[MU_SUBJECT_MAX];
+    mu_args_reset(a);
+    for (int column = 0; column < J_COLUMNS; column++) {
+        mu_arg_array_begin(a, kinds[column]);
+        for (size_t i = 0; i < c->count; i++)
+            put_cell(a, b, &b->jobs[c->order[i]], (enum job_column)column, c->ride_of[i]);
+        mu_arg_array_end(a);
+    }
+    mu_arg_array_begin(a, MU_ARRAY_ID);
+    for (size_t i = 0; i < c->ride_count; i++)
+        mu_arg_array_id(a, c->rides[i].id);
+    mu_arg_array_end(a);
+    mu_arg_array_begin(a, MU_ARRAY_TEXT);
+    for (size_t i = 0; i < c->ride_count; i++)
+        mu_arg_array_text(a, mu_span_of(c->rides[i].subject));
+    mu_arg_array_end(a);
+    mu_arg_array_begin(a, MU_ARRAY_BYTES);
+    for (size_t i = 0; i < c->ride_count; i++)
+        mu_arg_array_bytes(a, batch_span(b, c->rides[i].body));
+    mu_arg_array_end(a);
+    mu_subject_event(subject, "job.accepted");
+    mu_arg_id(a, c->event_id);
+    mu_arg_text(a, mu_span_of(subject));
+    mu_arg_bytes(a, batch_span(b, c->event));
+    mu_arg_text(a, mu_span_of("submitter"));
+    return mu_store_run(b->d->store, SQL_ACCEPT_JOBS, a, NULL, err);
+}
+
+/* After a COMMIT whose answer was lost: does the first new job stand in the database? All or none do. */
+static bool read_back(struct commit *c, struct mu_error *err)
+{
+    struct mu_args *a = c->b->d->args;
+    MU_AUTO(mu_rows_free) struct mu_rows *rows = NULL;
+    if (!mu_store_reconnect(c->b->d->store, err))
+        return false;
+    mu_args_reset(a);
+    mu_arg_array_begin(a, MU_ARRAY_ID);
+    mu_arg_array_id(a, c->b->jobs[c->order[0]].id);
+    mu_arg_array_end(a);
+    if (!mu_store_run(c->b->d->store, SQL_KNOWN_TASKS, a, &rows, err))
+        return false;
+    return mu_rows_count(rows) == 1 || mu_fail(err, MU_UNAVAILABLE, "the commit did not happen");
+}
+
+static bool store(struct commit *c, struct mu_error *err)
+{
+    struct mu_store *s = c->b->d->store;
+    if (!mu_store_begin(s, err) || !claim_keys(c->b, err) || !form_rides(c, err)) {
+        mu_store_rollback(s);
+        return false;
+    }
+    if (!c->count) { /* only duplicates and refusals */
+        mu_store_rollback(s);
+        return true;
+    }
+    write_event(c);
+    if (!mu_text_ok(&c->b->arena, err) || !store_jobs(c, err)) {
+        mu_store_rollback(s);
+        return mu_while(err, "storing %zu jobs", c->count);
+    }
+    MU_FAILPOINT("dispatcher.before_commit");
+    if (mu_store_commit(s, err))
+        return true;
+    if (!mu_span_is(mu_span_of(err->code), "commit_unknown"))
+        return false;
+    struct mu_error again = {0};
+    if (!read_back(c, &again))
+        return false;
+    mu_error_clear(err);
+    return true;
+}
+
+static void publish(struct commit *c)
+{
+    struct batch *b = c->b;
+    char subject[MU_SUBJECT_MAX];
+    for (size_t i = 0; i < c->ride_count; i++) {
+        const struct ride *r = &c->rides[i];
+        publisher_send(b->d->publisher, false, r->id, 1, r->subject, batch_span(b, r->body),
+                       b->jobs[c->order[r->first]].trace_id);
+    }
+    if (c->count) {
+        mu_subject_event(subject, "job.accepted");
+        publisher_send(b->d->publisher, true, c->event_id, 1, subject, batch_span(b, c->event), NULL);
+    }
+}
+
+static void write_error(struct mu_text *out, const struct mu_error *e)
+{
+    mu_text_putc(out, '{');
+    mu_json_put_text(out, "code", e->code[0] ? e->code : "internal");
+    mu_json_put_text(out, "message", e->text);
+    if (e->pointer[0])
+        mu_json_put_text(out, "pointer", e->pointer);
+    if (e->hint[0])
+        mu_json_put_text(out, "hint", e->hint);
+    mu_text_putc(out, '}');
+}
+
+static void write_refusal(struct mu_text *out, const struct mu_error *e)
+{
+    mu_text_puts(out, "{\"ok\":false,\"error\":");
+    write_error(out, e);
+    mu_text_putc(out, '}');
+}
+
+static void write_receipt(struct mu_text *out, const struct job *j)
+{
+    char id[MU_ID_MAX];
+    mu_id_format(j->id, id);
+    mu_text_addf(out, "{\"ok\":true,\"job_id\":\"%s\",\"state\":\"queued\",\"tasks\":1,\"duplicate\":%s}", id,
+                 j->duplicate ? "true" : "false");
+}
+
+static void write_counts(struct mu_text *out, const struct batch *b, const struct request *r)
+{
+    size_t accepted = 0, duplicate = 0, rejected = 0;
+    MU_AUTO(mu_text_free) struct mu_text ids = {0};
+    MU_AUTO(mu_text_free) struct mu_text errors = {0};
+    for (size_t i = r->first; i < r->first + r->count; i++) {
+        const struct job *j = &b->jobs[i];
+        if (j->error.fault != MU_OK) {
+            rejected++;
+            mu_text_addf(&errors, "%s{\"line\":%lld,\"error\":", errors.len ? "," : "", (long long)j->line);
+            write_error(&errors, &j->error);
+            mu_text_putc(&errors, '}');
+            continue;
+        }
+        char id[MU_ID_MAX];
+        mu_id_format(j->id, id);
+        accepted += !j->duplicate;
+        duplicate += j->duplicate;
+        mu_text_puts(&ids, ids.len ? ",\"" : "\"");
+        mu_text_add(&ids, mu_span(id, MU_ID_MAX - 1));
+        mu_text_putc(&ids, '"');
+    }
+    mu_text_addf(out, "{\"ok\":%s,\"accepted\":%zu,\"duplicate\":%zu,\"rejected\":%zu,\"job_ids\":[",
+                 rejected && !accepted && !duplicate ? "false" : "true", accepted, duplicate, rejected);
+    mu_text_add(out, mu_text_span(&ids));
+    mu_text_puts(out, "],\"errors\":[");
+    mu_text_add(out, mu_text_span(&errors));
+    mu_text_puts(out, "]}");
+}
+
+/* The error that the request as a whole has; NULL if it has been done. */
+static const struct mu_error *error_of(const struct batch *b, const struct request *r, const struct mu_error *failure)
+{
+    if (r->error.fault != MU_OK)
+        return &r->error;
+    if (!r->is_batch && r->count && b->jobs[r->first].error.fault != MU_OK)
+        return &b->jobs[r->first].error;
+    return failure->fault != MU_OK ? failure : NULL;
+}
+
+static void answer(struct batch *b, struct request *r, const struct mu_error *failure)
+{
+    MU_AUTO(mu_text_free) struct mu_text body = {0};
+    const struct mu_error *error = error_of(b, r, failure);
+    if (error)
+        write_refusal(&body, error);
+    else if (r->is_batch)
+        write_counts(&body, b, r);
+    else
+        write_receipt(&body, &b->jobs[r->first]);
+    mu_service_answer(b->d->service, r->endpoint, r->message->reply, mu_text_span(&body), error, mu_clock_us() - r->received_us);
+}
+
+/* A refused intake message becomes a row and an event; its asker has gone. */
+static bool note_rejection(struct batch *b, const struct request *r, const struct mu_error *why, struct mu_error *err)
+{
+    struct mu_args *a = b->d->args;
+    mu_args_reset(a);
+    mu_arg_text(a, mu_span_of("intake"));
+    mu_arg_text(a, mu_span_of(r->message->subject));
+    mu_arg_text(a, mu_span_of(b->d->intake_created));
+    mu_arg_i64(a, (int64_t)r->message->stream_sequence);
+    mu_arg_text(a, mu_span_of(why->code));
+    mu_arg_text(a, mu_span_of(why->text));
+    mu_arg_text(a, mu_span_of(why->pointer));
+    mu_arg_bytes(a, r->message->body);
+    return mu_store_run(b->d->store, SQL_REJECT, a, NULL, err);
+}
+
+static void settle_intake(struct batch *b, struct request *r, const struct mu_error *failure)
+{
+    struct mu_error err = {0};
+    struct mu_error none = {0};
+    const struct mu_error *why = error_of(b, r, &none);
+    bool settled = why ? note_rejection(b, r, why, &err) : failure->fault == MU_OK;
+    if (settled) {
+        MU_FAILPOINT("dispatcher.before_intake_ack");
+        (void)!mu_ack(b->d->bus, r->message, &err);
+    } else {
+        (void)!mu_nak(b->d->bus, r->message, 2000, &err);
+    }
+}
+
+void batch_commit(struct batch *b)
+{
+    struct commit c = {.b = b};
+    struct mu_error err = {0};
+    bool stored = store(&c, &err);
+    if (stored) {
+        MU_FAILPOINT("dispatcher.after_commit");
+        publish(&c);
+    } else {
+        mu_log_failure(MU_WARNING, &err, "the submitters are told so");
+        if (!mu_store_alive(b->d->store))
+            b->d->store_next_ms = mu_clock_ms();
+        snprintf(err.code, sizeof(err.code), "%s", err.fault == MU_UNAVAILABLE ? "unavailable" : "internal");
+        mu_hint(&err, "nothing is stored; send it again with the same key");
+    }
+    for (size_t i = 0; i < b->request_count; i++) {
+        struct request *r = &b->requests[i];
+        if (r->from_intake)
+            settle_intake(b, r, &err);
+        else
+            answer(b, r, &err);
+        if (!r->from_intake)
+            MU_FAILPOINT("dispatcher.after_answer");
+    }
+    commit_free(&c);
+    batch_reset(b);
+}

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "api.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "batch.h"
+#include "statements.h"
+
+enum { SUBMIT, STATUS, PING, ENDPOINTS };
+static const struct mu_endpoint endpoints[ENDPOINTS] = {
+    [SUBMIT] = {"submit", MU_SUBJECT_API "submit"},
+    [STATUS] = {"status", MU_SUBJECT_API "status"},
+    [PING] = {"ping", MU_SUBJECT_API "ping"},
+};
+#define INTAKE_AT_ONCE 500
+
+bool api_open(struct dispatcher *d, struct mu_error *err)
+{
+    const struct mu_pull_options intake = {.stream = MU_STREAM_INTAKE, .consumer = MU_CONSUMER_INTAKE};
+    struct mu_stream_state state;
+    bool found = false;
+    if (!mu_stream_find(d->bus, MU_STREAM_INTAKE, &found, &state, err))
+        return false;
+    if (found)
+        snprintf(d->intake_created, sizeof(d->intake_created), "%s", state.created);
+    return mu_pull_open(&d->intake, d->bus, &intake, err) &&
+           mu_service_open(&d->service, d->bus, MU_SERVICE, MUSTER_VERSION, "Takes compliance jobs and tells how they stand",
+                           endpoints, ENDPOINTS, err);
+}
+
+void api_close(struct dispatcher *d)
+{
+    mu_service_free(d->service);
+    d->service = NULL;
+    mu_pull_free(d->intake);
+    d->intake = NULL;
+}
+
+static void refuse(struct dispatcher *d, size_t endpoint, const struct mu_message *m, const struct mu_error *why)
+{
+    MU_AUTO(mu_text_free) struct mu_text body = {0};
+    mu_text_puts(&body, "{\"ok\":false,\"error\":{");
+    mu_json_put_text(&body, "code", why->code[0] ? why->code : "internal");
+    mu_json_put_text(&body, "message", why->text);
+    if (why->pointer[0])
+        mu_json_put_text(&body, "pointer", why->pointer);
+    if (why->hint[0])
+        mu_json_put_text(&body, "hint", why->hint);
+    mu_text_puts(&body, "}}");
+    mu_service_answer(d->service, endpoint, m->reply, mu_text_span(&body), why, 0);
+}
+
+/* What anybody is told while the database is away. */
+static void unavailable(struct mu_error *err)
+{
+    mu_error_clear(err);
+    mu_fail_code(err, MU_UNAVAILABLE, "unavailable", "the database cannot be reached; nothing is stored");
+    mu_hint(err, "send it again later, or publish it to %s, which stores it now", MU_SUBJECT_INTAKE);
+}
+
+static bool find_status(struct dispatcher *d, const struct mu_message *m, struct mu_rows **rows, struct mu_error *err)
+{
+    MU_AUTO(mu_json_free) json_t *question = NULL;
+    struct mu_id id;
+    if (!mu_json_parse(&question, m->body, 4096, err))
+        return false;
+    struct mu_span job = mu_json_span(question, "job_id"), key = mu_json_span(question, "id");
+    if (!job.at && !key.at)
+        return mu_reject(err, "invalid", "", "want {\"job_id\":\"…\"} or {\"id\":\"<key>\"}");
+    if (job.at && !mu_id_parse(job, &id))
+        return mu_reject(err, "invalid", "/job_id", "want the id that the receipt had");
+    mu_args_reset(d->args);
+    if (job.at)
+        mu_arg_text(d->args, job);
+    else
+        mu_arg_null(d->args);
+    mu_arg_text(d->args, job.at ? mu_span_of("") : key);
+    if (!mu_store_run(d->store, SQL_JOB_STATUS, d->args, rows, err)) {
+        if (err->fault == MU_UNAVAILABLE)
+            unavailable(err);
+        return false;
+    }
+    if (mu_row_null(*rows, 0, 0))
+        return mu_reject(err, "not_found", job.at ? "/job_id" : "/id", "there is no such job");
+    return true;
+}
+
+static void status(struct dispatcher *d, const struct mu_message *m)
+{
+    struct mu_error err = {0};
+    MU_AUTO(mu_rows_free) struct mu_rows *rows = NULL;
+    int64_t began = mu_clock_us();
+    if (d->store_next_ms)
+        unavailable(&err);
+    else if (find_status(d, m, &rows, &err)) {
+        mu_service_answer(d->service, STATUS, m->reply, mu_row_span(rows, 0, 0), NULL, mu_clock_us() - began);
+        return;
+    }
+    if (!mu_store_alive(d->store) && !d->store_next_ms)
+        d->store_next_ms = mu_clock_ms();
+    refuse(d, STATUS, m, &err);
+}
+
+/* Touches no database. */
+static void ping(struct dispatcher *d, const struct mu_message *m)
+{
+    static const char answer[] = "{\"ok\":true,\"service\":\"" MU_SERVICE "\",\"version\":\"" MUSTER_VERSION "\"}";
+    mu_service_answer(d->service, PING, m->reply, mu_span_of(answer), NULL, 0);
+}
+
+static void submit(struct dispatcher *d, struct mu_message *m)
+{
+    struct mu_error err = {0};
+    if (d->store_next_ms)
+        unavailable(&err);
+    else if (batch_add(d->batch, m, false, SUBMIT, &err))
+        return;
+    else if (err.fault == MU_UNAVAILABLE)
+        unavailable(&err);
+    refuse(d, SUBMIT, m, &err);
+    mu_message_free(m);
+}
+
+static void take_intake(struct dispatcher *d)
+{
+    struct mu_message *m;
+    mu_pull_want(d->intake, d->store_next_ms ? 0 : INTAKE_AT_ONCE);
+    while (d->batch->job_count < (size_t)d->config->dispatcher_commit_jobs && (m = mu_pull_take(d->intake))) {
+        struct mu_error err = {0}, ignored = {0};
+        if (!d->store_next_ms && batch_add(d->batch, m, true, 0, &err))
+            continue;
+        (void)!mu_nak(d->bus, m, 2000, &ignored); /* it stays in its stream */
+        mu_message_free(m);
+    }
+}
+
+void api_take(struct dispatcher *d)
+{
+    struct mu_message *m;
+    size_t endpoint = 0;
+    while (d->batch->job_count < (size_t)d->config->dispatcher_commit_jobs && (m = mu_service_take(d->service, &endpoint))) {
+        if (endpoint == SUBMIT) {
+            submit(d, m);
+            continue;
+        }
+        if (endpoint == STATUS)
+            status(d, m);
+        else
+            ping(d, m);
+        mu_message_free(m);
+    }
+    take_intake(d);
+}

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The doors: the service muster.api.* and the stream muster.intake. */
+#ifndef MU_API_H
+#define MU_API_H
+
+#include "dispatcher.h"
+
+MU_MUST bool api_open(struct dispatcher *d, struct mu_error *err);
+/* Takes what has come: submissions go into the batch, the rest is answered. */
+void api_take(struct dispatcher *d);
+void api_close(struct dispatcher *d);
+
+#endif

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of muster-dispatcher share: one loop, one thread. Submissions come in by the service and by the
+ * intake stream, are checked, and wait in a batch until the commit under way is done; after a commit the answers go
+ * out and the queue messages are published, whose PubAcks are noted while the next batch is being committed. */
+#ifndef MU_DISPATCHER_H
+#define MU_DISPATCHER_H
+
+#include "daemon/daemon.h"
+#include "format/config.h"
+#include "outside/bus.h"
+#include "outside/service.h"
+#include "outside/store.h"
+
+struct resolver;
+struct batch;
+struct publisher;
+struct leader;
+
+struct dispatcher {
+    struct mu_config *config;
+    struct mu_bus *bus;
+    struct mu_store *store;
+    struct mu_args *args; /* reused by every statement */
+    struct mu_service *service;
+    struct mu_pull *intake;
+    char intake_created[40]; /* identity of MUSTER_INTAKE: part of the keys made for its messages */
+    struct resolver *resolver;
+    struct batch *batch;
+    struct publisher *publisher;
+    struct leader *leader;
+    struct mu_backoff store_backoff;
+    int64_t store_next_ms;   /* when to try the database again; 0: it is there */
+    uint64_t generation;     /* of the bus, as last seen */
+};
+
+#endif

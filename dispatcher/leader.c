@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "leader.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "outside/topology.h"
+#include "publish.h"
+#include "reconcile.h"
+#include "resolve.h"
+#include "statements.h"
+
+#include <unistd.h>
+
+#define BEAT_MS 1000
+#define STALE_MS 5000
+#define TRY_MS 2000
+#define SWEEP_MS 2000       /* rows of the outbox that nobody has published */
+#define RECOUNT_MS 30000
+#define MAINTAIN_MS 3600000
+#define RETRIES_AT_ONCE 500
+
+struct leader {
+    struct dispatcher *d;
+    struct mu_store *beat; /* own session: the beat must not wait for a long statement */
+    bool leading;
+    int64_t try_ms, beat_ms, sweep_ms, reconcile_ms, recount_ms, maintain_ms;
+    struct reconciler reconciler;
+    char created[40];      /* of MUSTER_TASKS, as last seen: another one means that the store was wiped */
+};
+
+bool leader_new(struct leader **out, struct dispatcher *d, struct mu_error *err)
+{
+    struct leader *l = calloc(1, sizeof(*l));
+    if (!l)
+        return mu_fail(err, MU_BROKEN, "out of memory");
+    l->d = d;
+    l->reconciler.d = d;
+    *out = l;
+    return true;
+}
+
+void leader_free(struct leader *l)
+{
+    if (!l)
+        return;
+    mu_store_free(l->beat);
+    free(l);
+}
+
+void leader_lost(struct leader *l)
+{
+    if (l->leading)
+        mu_say(MU_WARNING, "the leader's lock went with its database session, standing by");
+    l->leading = false;
+    mu_store_free(l->beat);
+    l->beat = NULL;
+}
+
+/* A holder that has not moved for five seconds is ended: its kernel would hold the lock for ever. */
+static bool end_stale(struct leader *l, struct mu_error *err)
+{
+    struct mu_args *a = l->d->args;
+    MU_AUTO(mu_rows_free) struct mu_rows *rows = NULL;
+    mu_args_reset(a);
+    mu_arg_i64(a, STALE_MS);
+    if (!mu_store_run(l->d->store, SQL_LOCK_STALE, a, &rows, err))
+        return false;
+    if (!mu_rows_count(rows) || mu_row_null(rows, 0, 0))
+        return true;
+    int64_t pid = mu_row_i64(rows, 0, 0);
+    mu_args_reset(a);
+    mu_arg_i64(a, pid);
+    if (!mu_store_run(l->d->store, SQL_LOCK_END, a, NULL, err))
+        return false;
+    mu_log(MU_WARNING, "the leader had stopped, its session was ended", MU_N("backend_pid", pid));
+    return true;
+}
+
+static bool try_to_lead(struct leader *l, struct mu_error *err)
+{
+    MU_AUTO(mu_rows_free) struct mu_rows *rows = NULL;
+    if (!mu_store_run(l->d->store, SQL_LEAD, NULL, &rows, err))
+        return false;
+    if (!mu_row_bool(rows, 0, 0))
+        return end_stale(l, err);
+    l->leading = true;
+    mu_say(MU_INFO, "leading: reconciling, retries and partitions are done here");
+    return true;
+}
+
+static bool beat(struct leader *l, struct mu_error *err)
+{
+    struct mu_args *a = l->d->args;
+    char holder[120], host[64] = "";
+    if (!l->beat && !mu_store_open(&l->beat, l->d->config->postgres_conninfo, "muster-dispatcher-beat", dispatcher_statements,
+                                   SQL_COUNT, err))
+        return false;
+    gethostname(host, sizeof(host) - 1);
+    snprintf(holder, sizeof(holder), "muster-dispatcher %s:%ld", host, (long)getpid());
+    mu_args_reset(a);
+    mu_arg_i64(a, mu_store_backend_pid(l->d->store));
+    mu_arg_text(a, mu_span_of(holder));
+    if (mu_store_run(l->beat, SQL_LOCK_BEAT, a, NULL, err))
+        return true;
+    mu_store_free(l->beat);
+    l->beat = NULL;
+    return false;
+}
+
+/* A wiped store: what must be there is made again, then the tasks follow by reconciliation. */
+static bool look_at_stream(struct leader *l, struct mu_error *err)
+{
+    struct mu_stream_state state;
+    bool found = false;
+    if (!mu_stream_find(l->d->bus, MU_STREAM_TASKS, &found, &state, err))
+        return false;
+    if (found && strcmp(state.created, l->created) == 0)
+        return true;
+    bool first = !l->created[0];
+    if (!found || !first) {
+        MU_AUTO(mu_topology_report_free) struct mu_topology_report report = {0};
+        mu_say(MU_WARNING, "the broker's store is new, streams and packs are made again and open tasks will follow");
+        if (!mu_topology(l->d->bus, l->d->config, l->d->config->dispatcher_provision ? MU_TOPOLOGY_CREATE : MU_TOPOLOGY_VERIFY,
+                         &report, err) ||
+            !resolver_load(l->d->resolver, err))
+            return false;
+    }
+    if (!publisher_learn_stream(l->d->publisher, err))
+        return false;
+    snprintf(l->created, sizeof(l->created), "%s", publisher_stream_created(l->d->publisher));
+    return true;
+}
+
+static bool sweep(struct leader *l, struct mu_error *err)
+{
+    struct mu_args *a = l->d->args;
+    size_t sent = 0;
+    mu_args_reset(a);
+    mu_arg_i64(a, RETRIES_AT_ONCE);
+    return mu_store_run(l->d->store, SQL_RETRY_DUE, a, NULL, err) &&
+           publisher_sweep(l->d->publisher, SWEEP_MS, &sent, err);
+}
+
+static bool recount(struct leader *l, struct mu_error *err)
+{
+    MU_AUTO(mu_rows_free) struct mu_rows *rows = NULL;
+    if (!mu_store_run(l->d->store, SQL_RECOUNT, NULL, &rows, err))
+        return false;
+    if (mu_row_i64(rows, 0, 0))
+        mu_log(MU_ERROR, "counts of unfinished stages were wrong and have been mended", MU_N("jobs", mu_row_i64(rows, 0, 0)));
+    return true;
+}
+
+/* True once the time has come; notes the next. */
+static bool due(int64_t *at, int64_t every_ms, int64_t now, int64_t *next_ms)
+{
+    bool is_due = now >= *at;
+    if (is_due)
+        *at = now + every_ms;
+    if (*at - now < *next_ms)
+        *next_ms = *at - now;
+    return is_due;
+}
+
+bool leader_step(struct leader *l, int64_t *next_ms, struct mu_error *err)
+{
+    int64_t now = mu_clock_ms();
+    bool at_end = true;
+    *next_ms = TRY_MS;
+    if (!l->leading) {
+        if (due(&l->try_ms, TRY_MS, now, next_ms) && !try_to_lead(l, err))
+            return false;
+        if (!l->leading)
+            return true;
+    }
+    if (due(&l->beat_ms, BEAT_MS, now, next_ms) && !beat(l, err))
+        return false;
+    if (due(&l->maintain_ms, MAINTAIN_MS, now, next_ms) && !mu_store_run(l->d->store, SQL_MAINTAIN, NULL, NULL, err))
+        return false;
+    if (!mu_bus_connected(l->d->bus))
+        return true; /* the rest needs the broker */
+    if (due(&l->sweep_ms, SWEEP_MS, now, next_ms) && !sweep(l, err))
+        return false;
+    if (due(&l->recount_ms, RECOUNT_MS, now, next_ms) && !recount(l, err))
+        return false;
+    if (due(&l->reconcile_ms, l->d->config->dispatcher_reconcile_ms, now, next_ms)) {
+        if (!look_at_stream(l, err) || !reconcile_slice(&l->reconciler, &at_end, err))
+            return false;
+        if (!at_end) { /* a long table is walked without pause, a slice per turn of the loop */
+            l->reconcile_ms = now;
+            *next_ms = 0;
+        }
+    }
+    return true;
+}

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "reconcile.h"
+#include "base/log.h"
+#include "domain/names.h"
+#include "outside/kv.h"
+#include "publish.h"
+#include "statements.h"
+
+#define SLICE 500
+#define HELD_MAX 65536
+#define CONSUMERS_MAX (MU_QUEUES_MAX * MU_PRIORITIES)
+
+/* What is true of the broker during one slice. */
+struct view {
+    struct dispatcher *d;
+    struct mu_id *held; /* tasks and rides that live agents list */
+    size_t held_count;
+    struct { char name[MU_SUBJECT_MAX]; uint64_t delivered; } consumers[CONSUMERS_MAX];
+    size_t consumer_count;
+};
+
+static bool note_held(void *ctx, const char *key, const struct mu_entry *entry)
+{
+    struct view *v = ctx;
+    MU_AUTO(mu_json_free) json_t *agent = NULL;
+    struct mu_error err = {0};
+    size_t i;
+    json_t *task;
+    (void)key;
+    if (!mu_json_parse(&agent, mu_text_span(&entry->value), (size_t)1 << 20, &err))
+        return true; /* an entry that cannot be read holds nothing */
+    json_array_foreach(json_object_get(agent, "tasks"), i, task)
+    {
+        static const char *const keys[] = {"task_id", "ride_id"};
+        for (size_t k = 0; k < MU_COUNT(keys) && v->held_count < HELD_MAX; k++)
+            if (mu_id_parse(mu_json_span(task, keys[k]), &v->held[v->held_count]))
+                v->held_count++;
+    }
+    return v->held_count < HELD_MAX;
+}
+
+static bool is_held(const struct view *v, struct mu_id id)
+{
+    for (size_t i = 0; i < v->held_count; i++)
+        if (mu_id_equal(v->held[i], id))
+            return true;
+    return false;
+}
+
+/* How far the consumer of a subject has delivered; asked once per slice. */
+static bool delivered_of(struct view *v, const char *subject, uint64_t *out, struct mu_error *err)
+{
+    struct mu_task_subject s;
+    char name[MU_SUBJECT_MAX];
+    if (!mu_subject_parse_task(subject, &s))
+        return mu_fail(err, MU_BROKEN, "the outbox has a subject that is none of ours: %s", subject);
+    mu_consumer_task(name, s.queue, s.priority);
+    for (size_t i = 0; i < v->consumer_count; i++) {
+        if (strcmp(v->consumers[i].name, name) == 0) {
+            *out = v->consumers[i].delivered;
+            return true;
+        }
+    }
+    struct mu_consumer_state state;
+    bool found = false;
+    if (!mu_consumer_find(v->d->bus, MU_STREAM_TASKS, name, &found, &state, err))
+        return false;
+    *out = found ? state.delivered_stream_sequence : UINT64_MAX; /* nobody delivers: not queued */
+    if (v->consumer_count < CONSUMERS_MAX) {
+        snprintf(v->consumers[v->consumer_count].name, sizeof(v->consumers[0].name), "%s", name);
+        v->consumers[v->consumer_count++].delivered = *out;
+    }
+    return true;
+}
+
+struct candidate {
+    struct mu_id ride;
+    int64_t n, sequence, missing_ms;
+    const char *subject, *created, *open;
+    size_t open_count;
+};
+
+/* Does the message stand where it was noted, with its subject and id? */
+static bool is_there(struct view *v, const struct candidate *c, bool *there, struct mu_error *err)
+{
+    char subject[MU_SUBJECT_MAX], id[80], text[MU_ID_MAX], want[MU_ID_MAX + 24];
+    *there = false;
+    if (c->sequence <= 0 || strcmp(c->created, publisher_stream_created(v->d->publisher)) != 0)
+        return true;
+    bool found = false;
+    if (!mu_stream_get_leader(v->d->bus, MU_STREAM_TASKS, (uint64_t)c->sequence, &found, subject, id, err))
+        return false;
+    mu_id_format(c->ride, text);
+    snprintf(want, sizeof(want), "%s:%lld", text, (long long)c->n);
+    *there = found && strcmp(subject, c->subject) == 0 && strcmp(id, want) == 0;
+    return true;
+}
+
+static bool is_queued(struct view *v, const struct candidate *c, bool there, bool *queued, struct mu_error *err)
+{
+    uint64_t delivered;
+    if (!delivered_of(v, c->subject, &delivered, err))
+        return false;
+    *queued = (there && (uint64_t)c->sequence > delivered) || is_held(v, c->ride);
+    for (const char *at = c->open; !*queued && *at; at += strcspn(at, " "), at += *at == ' ') {
+        struct mu_id member;
+        if (mu_id_parse(mu_span(at, strcspn(at, " ")), &member))
+            *queued = is_held(v, member);
+    }
+    return true;
+}
+
+/* Everything that the results stream holds now has been recorded: else outcomes may only be waiting. */
+static bool results_are_recorded(struct dispatcher *d, bool *recorded, struct mu_error *err)
+{
+    struct mu_stream_state state;
+    bool found = false;
+    MU_AUTO(mu_rows_free) struct mu_rows *rows = NULL;
+    *recorded = false;
+    if (!mu_stream_find(d->bus, MU_STREAM_RESULTS, &found, &state, err) ||
+        !mu_store_run(d->store, SQL_POSITIONS, NULL, &rows, err))
+        return false;
+    if (!found)
+        return true;
+    if (!state.last_sequence || !mu_rows_count(rows)) {
+        *recorded = !state.last_sequence;
+        return true;
+    }
+    *recorded = strcmp(mu_row_text(rows, 0, 0), state.created) == 0 && (uint64_t)mu_row_i64(rows, 0, 1) >= state.last_sequence;
+    return true;
+}
+
+static bool republish(struct reconciler *r, const struct candidate *c, struct mu_error *err)
+{
+    for (const char *at = c->open; *at; at += strcspn(at, " "), at += *at == ' ') {
+        struct mu_id member;
+        struct mu_args *a = r->d->args;
+        MU_AUTO(mu_rows_free) struct mu_rows *rows = NULL;
+        char text[MU_ID_MAX];
+        if (!mu_id_parse(mu_span(at, strcspn(at, " ")), &member))
+            continue;
+        mu_args_reset(a);
+        mu_arg_id(a, member);
+        mu_arg_i64(a, c->n);
+        if (!mu_store_run(r->d->store, SQL_REPUBLISH, a, &rows, err))
+            return false;
+        if (mu_row_null(rows, 0, 0))
+            continue; /* it has an outcome, or another n, by now */
+        mu_id_format(member, text);
+        r->republished++;
+        mu_log(MU_WARNING, "an open task was neither queued nor held, it is published again", MU_F("task_id", text),
+               MU_N("n", mu_row_i64(rows, 0, 0)));
+    }
+    return true;
+}
+
+/* All members have outcomes: the row goes, and the message if it is still there. */
+static bool clear(struct reconciler *r, const struct candidate *c, bool there, struct mu_error *err)
+{
+    struct mu_args *a = r->d->args;
+    mu_args_reset(a);
+    mu_arg_array_begin(a, MU_ARRAY_ID);
+    mu_arg_array_id(a, c->ride);
+    mu_arg_array_end(a);
+    if (!mu_store_run(r->d->store, SQL_OUTBOX_SETTLED, a, NULL, err))
+        return false;
+    r->settled++;
+    if (!there)
+        return true;
+    r->deleted++;
+    return mu_stream_delete(r->d->bus, MU_STREAM_TASKS, (uint64_t)c->sequence, err);
+}
+
+static bool note_missing(struct reconciler *r, const struct mu_id *rides, const bool *missing, size_t count, struct mu_error *err)
+{
+    struct mu_args *a = r->d->args;
+    mu_args_reset(a);
+    mu_arg_array_begin(a, MU_ARRAY_ID);
+    for (size_t i = 0; i < count; i++)
+        mu_arg_array_id(a, rides[i]);
+    mu_arg_array_end(a);
+    mu_arg_array_begin(a, MU_ARRAY_BOOL);
+    for (size_t i = 0; i < count; i++)
+        mu_arg_array_bool(a, missing[i]);
+    mu_arg_array_end(a);
+    return mu_store_run(r->d->store, SQL_RECONCILE_NOTE, a, NULL, err);
+}
+
+static size_t count_words(const char *text)
+{
+    size_t count = *text != '\0';
+    for (; *text; text++)
+        count += *text == ' ';
+    return count;
+}
+
+static bool judge(struct reconciler *r, struct view *v, const struct candidate *c, bool *missing, struct mu_error *err)
+{
+    bool there = false, queued = false, recorded = false;
+    *missing = false;
+    if (!is_there(v, c, &there, err))
+        return false;
+    if (!c->open_count)
+        return clear(r, c, there, err);
+    if (!is_queued(v, c, there, &queued, err))
+        return false;
+    if (queued)
+        return true;
+    *missing = true;
+    if (c->missing_ms < 3 * r->d->config->task_ack_wait_ms)
+        return true; /* seen once: it may have been pulled a moment ago */
+    if (!results_are_recorded(r->d, &recorded, err))
+        return false;
+    return !recorded || republish(r, c, err);
+}
+
+static bool judge_all(struct reconciler *r, struct view *v, const struct mu_rows *rows, struct mu_error *err)
+{
+    MU_AUTO(mu_free) struct mu_id *rides = calloc(mu_rows_count(rows) + 1, sizeof(*rides));
+    MU_AUTO(mu_free) bool *missing = calloc(mu_rows_count(rows) + 1, sizeof(*missing));
+    if (!rides || !missing)
+        return mu_fail(err, MU_BROKEN, "out of memory");
+    for (size_t i = 0; i < mu_rows_count(rows); i++) {
+        struct candidate c = {.n = mu_row_i64(rows, i, 1), .subject = mu_row_text(rows, i, 2), .sequence = mu_row_i64(rows, i, 3),
+                              .created = mu_row_text(rows, i, 4), .open = mu_row_text(rows, i, 6),
+                              .open_count = count_words(mu_row_text(rows, i, 6)), .missing_ms = mu_row_i64(rows, i, 7)};
+        if (!mu_row_id(rows, i, 0, &c.ride))
+            continue;
+        rides[i] = r->cursor = c.ride;
+        if (!judge(r, v, &c, &missing[i], err))
+            return false;
+    }
+    return note_missing(r, rides, missing, mu_rows_count(rows), err);
+}
+
+bool reconcile_slice(struct reconciler *r, bool *at_end, struct mu_error *err)
+{
+    struct mu_args *a = r->d->args;
+    MU_AUTO(mu_rows_free) struct mu_rows *rows = NULL;
+    MU_AUTO(mu_free) struct view *v = calloc(1, sizeof(*v));
+    MU_AUTO(mu_free) struct mu_id *held = calloc(HELD_MAX, sizeof(*held));
+    char cursor[MU_ID_MAX];
+    if (!v || !held)
+        return mu_fail(err, MU_BROKEN, "out of memory");
+    mu_id_format(r->cursor, cursor);
+    mu_args_reset(a);
+    mu_arg_text(a, mu_span_of(cursor));
+    mu_arg_i64(a, 3 * r->d->config->task_ack_wait_ms);
+    mu_arg_i64(a, SLICE);
+    if (!mu_store_run(r->d->store, SQL_CANDIDATES, a, &rows, err))
+        return mu_while(err, "reconciling");
+    *at_end = mu_rows_count(rows) < SLICE;
+    if (mu_rows_count(rows)) {
+        v->d = r->d;
+        v->held = held;
+        if (!mu_kv_walk(r->d->bus, MU_BUCKET_AGENTS, note_held, v, err) || !judge_all(r, v, rows, err))
+            return mu_while(err, "reconciling");
+    }
+    if (*at_end)
+        r->cursor = (struct mu_id){{0}};
+    return true;
+}
