@@ -146,7 +146,7 @@ static bool recount(struct leader *l, struct mu_error *err)
     if (!mu_store_run(l->d->store, SQL_RECOUNT, NULL, &rows, err))
         return false;
     if (mu_row_i64(rows, 0, 0))
-        mu_log(MU_ERROR, "counts of unfinished stages were wrong and have been mended", MU_N("jobs", mu_row_i64(rows, 0, 0)));
+        mu_log(MU_LOG_ERROR, "counts of unfinished stages were wrong and have been mended", MU_N("jobs", mu_row_i64(rows, 0, 0)));
     return true;
 }
 

@@ -125,7 +125,7 @@ static void mend_store(struct dispatcher *d)
 
 static void note_failure(struct dispatcher *d, const struct mu_error *err)
 {
-    mu_log_failure(err->fault == MU_UNAVAILABLE ? MU_WARNING : MU_ERROR, err, "going on");
+    mu_log_failure(err->fault == MU_UNAVAILABLE ? MU_WARNING : MU_LOG_ERROR, err, "going on");
     (void)d;
 }
 

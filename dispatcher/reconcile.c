@@ -2,6 +2,7 @@
 #include "reconcile.h"
 #include "base/log.h"
 #include "domain/names.h"
+#include "format/json.h"
 #include "outside/kv.h"
 #include "publish.h"
 #include "statements.h"
@@ -98,7 +99,7 @@ static bool is_there(struct view *v, const struct candidate *c, bool *there, str
 
 static bool is_queued(struct view *v, const struct candidate *c, bool there, bool *queued, struct mu_error *err)
 {
-    uint64_t delivered;
+    uint64_t delivered = 0;
     if (!delivered_of(v, c->subject, &delivered, err))
         return false;
     *queued = (there && (uint64_t)c->sequence > delivered) || is_held(v, c->ride);

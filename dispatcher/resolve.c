@@ -148,7 +148,7 @@ static bool fill(struct resolver *r, struct resolved *x, const struct mu_pack *p
         return mu_fail(err, MU_BROKEN, "out of memory");
     for (size_t i = 0; i < pack->list_count; i++) {
         struct loaded_list *l = NULL;
-        if (!find_list(r, &pack->lists[i], &l, err))
+        if (!find_list(r, &pack->lists[i], &l, err) || !l)
             return false;
         x->lists[i] = l->data;
         mu_text_putc(&lists, i ? ',' : '{');

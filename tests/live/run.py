@@ -10,7 +10,7 @@ import traceback
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from site_marks import Skip, stories  # noqa: E402
+from marks import Skip, stories  # noqa: E402
 
 
 def main(words):
@@ -24,7 +24,7 @@ def main(words):
         plan += [(name, story, module) for story in stories(module) if not words or story.__name__ in words]
     print(f"1..{len(plan)}", flush=True)
     failed, shared, shared_of = 0, None, None
-    from site import Site
+    from harness import Site
     for number, (name, story, module) in enumerate(plan, 1):
         site = None
         try:

@@ -2,8 +2,8 @@
 """Bad input: each kind has its exact code at the door or its exact reason in the outcome, and nothing is half-stored."""
 import os
 
-from site import wait_until
-from site_marks import Skip
+from harness import wait_until
+from marks import Skip
 
 SITE = {"task__ack_wait": "2s", "task__record_bytes": "64KiB"}
 GOOD = "US0378331005"

@@ -6,8 +6,8 @@ import os
 import shutil
 import subprocess
 
-from site import ROOT, BUILD, wait_until
-from site_marks import Skip, own_site
+from harness import ROOT, BUILD, wait_until
+from marks import Skip, own_site
 
 SITE = {"task__ack_wait": "2s"}
 GOOD, BAD = "US0378331005", "US0378331006"
