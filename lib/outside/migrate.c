@@ -13,7 +13,9 @@ static const struct mu_statement statements[] = {
     [SQL_UNLOCK] = {"migrate unlock", "select pg_advisory_unlock(7246893)"},
     [SQL_EXISTS] = {"migrations table", "select to_regclass('muster.schema_migration') is not null"},
     [SQL_APPLIED] = {"migrations applied", "select version, name, sha256, applied_at::text from muster.schema_migration order by 1"},
-    [SQL_NOTE] = {"migration note", "insert into muster.schema_migration (version, name, sha256) values ($1::int, $2, $3)"},
+    [SQL_NOTE] = {"migration note", "insert into muster.schema_migration as m (version, name, sha256) values ($1::int, $2, $3) "
+                                   "on conflict (version) do update set name = excluded.name, "
+                                   "sha256 = coalesce(m.sha256, excluded.sha256)"},
 };
 
 struct file {

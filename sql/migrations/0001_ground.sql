@@ -1,6 +1,8 @@
 -- SPDX-License-Identifier: Apache-2.0
--- Schemas, roles, partitions by id, locks. Each migration file is one transaction: `muster db migrate` wraps it,
--- `psql -1 -v ON_ERROR_STOP=1 -f` does the same by hand.
+-- Schemas, roles, ids, locks. Each migration file is one transaction: `muster db migrate` wraps it, and by hand it is
+-- `psql -1 -v ON_ERROR_STOP=1 -f`. Each begins as muster_owner, who owns whatever there is, notes itself in
+-- muster.schema_migration (the SHA-256 is filled in by `muster db migrate`), and ends with `reset role`. The migrating
+-- user is a superuser, or owns the database and may create roles.
 
 do $$
 declare
@@ -11,22 +13,28 @@ begin
             execute format('create role %I nologin', role);
         end if;
     end loop;
+    if not pg_has_role(current_user, 'muster_owner', 'member') then
+        execute format('grant muster_owner to %I', current_user);
+    end if;
+    -- for the batches of muster.record_batch
+    execute format('grant temporary on database %I to muster_owner', current_database());
 end
 $$;
 
-create schema if not exists muster;
-create schema if not exists report;
+create schema muster authorization muster_owner;
+create schema report authorization muster_owner;
+set role muster_owner;
 comment on schema muster is 'Internal tables and functions of muster; may change between versions.';
 comment on schema report is 'Views for people and tools: a stable contract.';
 grant usage on schema muster to muster_dispatcher, muster_recorder;
 grant usage on schema report to muster_reporter, muster_auditor;
 
-create table if not exists muster.schema_migration (
+create table muster.schema_migration (
     version int primary key,
     name text not null,
     sha256 bytea,
     applied_at timestamptz not null default now(),
-    applied_by text not null default current_user
+    applied_by text not null default session_user
 );
 comment on table muster.schema_migration is 'Migrations that have been applied; sha256 is that of the file, filled in by muster db migrate.';
 comment on column muster.schema_migration.sha256 is 'Null when the file was applied by psql and not verified yet.';
@@ -42,6 +50,16 @@ create function muster.time_of(id uuid) returns timestamptz
     language sql immutable strict parallel safe
     as $$ select to_timestamp(('x0000' || left(replace(id::text, '-', ''), 12))::bit(64)::bigint / 1000.0) $$;
 comment on function muster.time_of is 'The moment in an id''s first 48 bits.';
+
+create function muster.id_floor(id uuid) returns uuid
+    language sql immutable strict parallel safe
+    as $$ select (left(id::text, 13) || '-0000-0000-000000000000')::uuid $$;
+comment on function muster.id_floor is 'The smallest id with the same time bits: all that follows from a job lies between its floor and its ceiling.';
+
+create function muster.id_ceiling(id uuid) returns uuid
+    language sql immutable strict parallel safe
+    as $$ select (left(id::text, 13) || '-ffff-ffff-ffffffffffff')::uuid $$;
+comment on function muster.id_ceiling is 'The largest id with the same time bits.';
 
 create function muster.derive_id(origin uuid, digest bytea) returns uuid
     language sql immutable strict parallel safe
@@ -89,7 +107,7 @@ create function muster.lock_stale(lock_name text, older_ms int) returns int
 comment on function muster.lock_stale is 'Backend of a holder whose last beat is too old, or null.';
 
 create function muster.lock_end(lock_name text, pid int) returns boolean
-    language plpgsql volatile security definer set search_path = pg_catalog, muster
+    language plpgsql volatile set search_path = pg_catalog, muster -- of its caller: a role may end its own sessions
     as $$
 begin
     -- only a backend that holds this very lock: pids are reused
@@ -101,3 +119,6 @@ begin
 end
 $$;
 comment on function muster.lock_end is 'Ends the session of a stopped holder, so that a stand-by can take the lock.';
+
+insert into muster.schema_migration (version, name) values (1, 'ground');
+reset role;

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- Tables. Big ones are range-partitioned on their UUIDv7 key: the id alone is the primary key, on conflict holds
 -- everywhere, and one id touches one partition.
+set role muster_owner;
 
 create table muster.job (
     job_id uuid primary key,
@@ -72,7 +73,6 @@ create table muster.outbox (
     subject text not null,
     message_id text not null,
     members uuid[] not null default '{}',
-    open int not null default 0,
     bytes bytea not null,
     trace_id text,
     created_at timestamptz not null default now(),
@@ -82,9 +82,10 @@ create table muster.outbox (
     seen_missing_at timestamptz,
     primary key (ride_id, n)
 ) with (fillfactor = 70);
+-- gone within seconds: not worth compressing
+alter table muster.outbox alter bytes set storage external;
 create index outbox_unpublished on muster.outbox (created_at) where published_at is null;
 comment on table muster.outbox is 'One row per queue or event message with its exact bytes, from the commit that made it until no member needs it.';
-comment on column muster.outbox.open is 'Members without an outcome, counted down by the recorder.';
 comment on column muster.outbox.seen_missing_at is 'When the reconciler first found the message neither queued nor held.';
 
 create table muster.outcome (
@@ -113,7 +114,7 @@ create table muster.outcome (
     finished_at timestamptz not null,
     recorded_at timestamptz not null default now()
 ) partition by range (task_id);
-create index on muster.outcome (job_id);
+create index outcome_of_stage on muster.outcome (job_id) where task_id <> job_id;
 comment on table muster.outcome is 'The single terminal record of a task. The first one recorded stands.';
 comment on column muster.outcome.determined is 'SHA-256 over all that the input, the rules and the day determine: two computed outcomes must agree in it.';
 
@@ -138,8 +139,7 @@ create table muster.finding (
     evidence jsonb not null,
     recorded_at timestamptz not null default now()
 ) partition by range (finding_id);
-create index on muster.finding (job_id, task_id);
-create index on muster.finding (fingerprint);
+create index on muster.finding (task_id);
 comment on table muster.finding is 'One failed rule at one place. The id follows from task, rule and place, so that a repeat meets itself.';
 
 create table muster.retry (
@@ -148,11 +148,15 @@ create table muster.retry (
     class text not null,
     reason text,
     message text,
-    attempts int not null default 1,
+    incomplete int not null default 0,
+    dependency int not null default 0,
+    transient int not null default 0,
     next_at timestamptz not null,
     created_at timestamptz not null default now()
 );
 create index on muster.retry (next_at);
+comment on column muster.retry.incomplete is 'How often its findings were short; five such and the task ends.';
+comment on column muster.retry.transient is 'How often it was deferred for trouble of its own; dependencies that are down burn none of these.';
 comment on table muster.retry is 'Tasks that are to be published again at a time: deferred, or recorded incompletely.';
 
 create table muster.late_result (
@@ -232,6 +236,7 @@ create table muster.audit (
     previous bytea not null,
     hash bytea not null
 );
+alter table muster.audit alter body set storage external;
 comment on table muster.audit is 'Append-only: a row per batch with a digest per changed row; hash = SHA-256(previous hash, seq, body).';
 
 -- ---- partitions, made ahead ----
@@ -246,20 +251,28 @@ create function muster.maintain(moment timestamptz default now()) returns int
     as $$
 declare
     parent text;
+    key text;
     week timestamptz;
     name text;
+    low uuid;
+    high uuid;
     made int := 0;
 begin
     perform pg_advisory_xact_lock(muster.lock_key('maintain'));
     foreach parent in array array['job', 'task', 'outcome', 'finding'] loop
+        key := case parent when 'job' then 'job_id' when 'finding' then 'finding_id' else 'task_id' end;
         for i in -1..4 loop
             week := date_trunc('week', moment at time zone 'UTC') at time zone 'UTC' + i * interval '7 days';
             name := parent || '_' || to_char(week at time zone 'UTC', 'IYYY"w"IW');
-            if to_regclass('muster.' || name) is null then
-                execute format('create table muster.%I partition of muster.%I for values from (%L) to (%L)',
-                               name, parent, muster.id_at(week), muster.id_at(week + interval '7 days'));
-                made := made + 1;
-            end if;
+            continue when to_regclass('muster.' || name) is not null;
+            low := muster.id_at(week);
+            high := muster.id_at(week + interval '7 days');
+            execute format('create table muster.%I (like muster.%I including defaults including constraints including storage)', name, parent);
+            -- rows of that week in the default partition would block the new one
+            execute format('with moved as (delete from muster.%I where %I >= %L and %I < %L returning *)
+                            insert into muster.%I select * from moved', parent || '_default', key, low, key, high, name);
+            execute format('alter table muster.%I attach partition muster.%I for values from (%L) to (%L)', parent, name, low, high);
+            made := made + 1;
         end loop;
     end loop;
     return made;
@@ -290,3 +303,6 @@ create function muster.audit_frozen() returns trigger
 comment on function muster.audit_frozen is 'Refuses changes of the audit trail.';
 create trigger audit_frozen before update or delete on muster.audit for each row execute function muster.audit_frozen();
 create trigger audit_not_emptied before truncate on muster.audit for each statement execute function muster.audit_frozen();
+
+insert into muster.schema_migration (version, name) values (2, 'tables');
+reset role;

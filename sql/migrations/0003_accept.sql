@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- What the dispatcher calls: keys, jobs, the outbox, packs, rejections, the state of a job. Arrays are unnested by
 -- position; a call is part of the dispatcher's transaction.
+set role muster_owner;
 
 create function muster.ride_bytes(ride uuid, n int, fresh boolean, queue text, priority text, tasks bytea[]) returns bytea
     language sql immutable parallel safe
@@ -45,8 +46,8 @@ begin
     from unnest(ids, keys, bodies, digests, stages, queues, priorities, packs, pack_digests, source_names, as_ofs, deadlines,
                 label_texts, trace_ids) as x(id, k, b, d, s, q, p, pk, pd, sn, ao, dl, l, t);
 
-    insert into muster.outbox (ride_id, n, kind, subject, message_id, members, open, bytes, trace_id)
-    select r.id, 1, 'task', r.subject, r.id || ':1', m.members, cardinality(m.members), r.body, m.trace_id
+    insert into muster.outbox (ride_id, n, kind, subject, message_id, members, bytes, trace_id)
+    select r.id, 1, 'task', r.subject, r.id || ':1', m.members, r.body, m.trace_id
     from unnest(ride_ids, ride_subjects, ride_bodies) with ordinality as r(id, subject, body, no)
     join (select no, array_agg(id order by o) as members, max(t) as trace_id
           from unnest(ids, ride_nos, trace_ids) with ordinality as x(id, no, t, o) group by no) as m on m.no = r.no;
@@ -118,6 +119,8 @@ begin
         perform muster.event_row('job.rejected', muster.event_json('job_rejected', null, null,
             ',"code":' || to_json(why_code)::text || ',"message":' || to_json(why)::text));
         perform muster.audit_append('dispatcher', 'reject', '[["rejection","' || id || '","' || encode(sha256(bytes), 'hex') || '"]]');
+    else
+        select rejection_id into id from muster.rejection where created = stream and sequence = at_sequence;
     end if;
     return id;
 end
@@ -168,3 +171,6 @@ create function muster.lists_pinned(names text[], versions text[], digests bytea
     on conflict do nothing
     $$;
 comment on function muster.lists_pinned is 'Notes which editions of lists jobs go by.';
+
+insert into muster.schema_migration (version, name) values (3, 'accept');
+reset role;

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- What the recorder calls: one function per batch of result messages (PROTOCOL.md §5, §6).
+set role muster_owner;
 
 -- ---- a task, wherever it stands ----
 
@@ -52,8 +53,9 @@ create function muster.job_rules(job uuid)
                sum(coalesce((r ->> 'fail')::numeric, 0)) as fail, sum(coalesce((r ->> 'error')::numeric, 0)) as error,
                sum(coalesce((r ->> 'not_evaluated')::numeric, 0)) as not_evaluated,
                sum(coalesce((r ->> 'out_of_scope')::numeric, 0)) as out_of_scope
-        from muster.outcome o, jsonb_array_elements(o.rules) as r
-        where o.job_id = job and o.result <> 'planned'
+        from (select rules from muster.outcome where task_id = job and result <> 'planned'
+              union all
+              select rules from muster.outcome where job_id = job and task_id <> job_id) as o, jsonb_array_elements(o.rules) as r
         group by 1
     )
     select s.rule, s.severity, coalesce(m.mode, 'active'), coalesce(m.min_coverage, 1), s.pass, s.warn, s.fail, s.error,
@@ -75,7 +77,7 @@ comment on function muster.job_result is 'Result of a job from its summed counte
 
 -- ---- stages ----
 
-create function muster.make_scans(plan_task uuid, job uuid, plan jsonb) returns int
+create function muster.make_scans(plan_task uuid, of_job uuid, plan jsonb) returns int
     language plpgsql volatile security definer set search_path = pg_catalog, muster
     as $$
 declare
@@ -83,69 +85,116 @@ declare
     b json;
     made int;
 begin
-    select * into j from muster.job where job_id = job for update;
+    select * into j from muster.job where job_id = of_job for update;
     if j.cancelled then
         return 0;
     end if;
     b := convert_from(j.body, 'UTF8')::json;
     with shard as (
         select (o - 1)::int as i, s,
-               muster.derive_id(job, sha256(muster.member(plan_task::text) || muster.member(plan ->> 'digest')
+               muster.derive_id(of_job, sha256(muster.member(plan_task::text) || muster.member(plan ->> 'digest')
                    || muster.member('scan') || muster.member((o - 1)::text) || muster.member('1'))) as id
         from jsonb_array_elements(plan -> 'shards') with ordinality as x(s, o)
     ), text_of as (
-        select i, id, convert_to((json_build_object(
-            'v', 1, 'task_id', id, 'job_id', job, 'stage', 'scan', 'attempt', 1, 'pack', b -> 'pack', 'lists', b -> 'lists',
-            'params', b -> 'params', 'as_of', b -> 'as_of', 'shard_bytes', b -> 'shard_bytes', 'buckets', b -> 'buckets',
-            'limits', b -> 'limits', 'source', b -> 'source',
-            'input', json_build_object('size', plan -> 'size', 'digest', plan -> 'digest'),
-            'shard', json_build_object('index', i, 'count', jsonb_array_length(plan -> 'shards'), 'from', s -> 'from', 'to', s -> 'to',
-                'first_record', s -> 'first_record', 'first_line', s -> 'first_line', 'records', s -> 'records',
-                'digest', s -> 'digest'),
-            'plan_task_id', plan_task))::text, 'UTF8') as body
+        -- members of the plan's own task as they stand in its bytes, so that they are pinned and not written anew
+        select i, id, convert_to('{"v":1,"task_id":"' || id || '","job_id":"' || of_job || '","stage":"scan","attempt":1,"pack":'
+            || (b -> 'pack')::text || ',"lists":' || (b -> 'lists')::text || ',"params":' || (b -> 'params')::text || ',"as_of":'
+            || (b -> 'as_of')::text || ',"shard_bytes":' || (b -> 'shard_bytes')::text || ',"buckets":' || (b -> 'buckets')::text
+            || ',"limits":' || (b -> 'limits')::text || ',"source":' || (b -> 'source')::text
+            || ',"input":{"size":' || (plan ->> 'size') || ',"digest":"' || (plan ->> 'digest') || '"},"shard":{"index":' || i
+            || ',"count":' || jsonb_array_length(plan -> 'shards') || ',"from":' || (s ->> 'from') || ',"to":' || (s ->> 'to')
+            || ',"first_record":' || (s ->> 'first_record') || ',"records":' || (s ->> 'records') || ',"digest":"'
+            || (s ->> 'digest') || '"},"plan_task_id":"' || plan_task || '"}', 'UTF8') as body
         from shard
     ), stored as (
         insert into muster.task (task_id, job_id, stage, attempt, shard_index, body, task_digest, queue, priority)
-        select id, job, 'scan', 1, i, body, sha256(body), j.queue, j.priority from text_of
+        select id, of_job, 'scan', 1, i, body, sha256(body), j.queue, j.priority from text_of
         on conflict do nothing returning task_id, body
     )
-    insert into muster.outbox (ride_id, n, kind, subject, message_id, members, open, bytes, trace_id)
+    insert into muster.outbox (ride_id, n, kind, subject, message_id, members, bytes, trace_id)
     select task_id, 1, 'task', 'muster.task.' || j.queue || '.' || j.priority || '.' || task_id, task_id || ':1',
-           array[task_id], 1, muster.ride_bytes(task_id, 1, false, j.queue, j.priority, array[body]), j.trace_id
+           array[task_id], muster.ride_bytes(task_id, 1, false, j.queue, j.priority, array[body]), j.trace_id
     from stored on conflict do nothing;
     get diagnostics made = row_count;
     insert into muster.job_progress (job_id, stage, expected, records_expected)
-    values (job, 'scan', jsonb_array_length(plan -> 'shards'), (plan ->> 'records')::bigint)
+    values (of_job, 'scan', jsonb_array_length(plan -> 'shards'), (plan ->> 'records')::bigint)
     on conflict do nothing;
     return made;
 end
 $$;
 comment on function muster.make_scans is 'The scan tasks of a plan with their queue messages; the ids follow from the plan, so that a replay makes none twice.';
 
-create function muster.task_cleared(rides uuid[], settled uuid[]) returns void
+create function muster.second_outcome(stood muster.outcome, determined bytea, computed boolean, input_digest bytea) returns text
+    language sql immutable parallel safe
+    as $$
+    select case when stood.determined = determined then 'repeat'
+                when computed and stood.input_digest is not distinct from input_digest
+                     and (stood.result in ('pass', 'warn', 'fail', 'not_evaluated', 'planned') or stood.reason like 'limit\_%') then 'conflict'
+                else 'late' end
+    $$;
+comment on function muster.second_outcome is 'What a further outcome of a task is: a repeat, a conflict (both computed from equal input, and they differ), or late.';
+
+create function muster.retry_pause(class text, attempts int) returns interval
+    language sql volatile parallel safe
+    as $$
+    select case class when 'dependency' then interval '5 seconds' else interval '1 second' end
+           * least(power(2, least(attempts, 12) - 1), case class when 'dependency' then 12 else 300 end) * (0.75 + random() / 4)
+    $$;
+comment on function muster.retry_pause is 'How long a deferred task waits: doubled each time, a dependency at most a minute, all else five.';
+
+create function muster.rides_done(rides uuid[]) returns void
+    language sql volatile security definer set search_path = pg_catalog, muster set enable_hashjoin = off set enable_mergejoin = off
+    as $$
+    delete from muster.outbox o
+    where o.ride_id = any (rides) and o.kind = 'task'
+      and not exists (
+          select from unnest(o.members) as m
+          where not exists (select from muster.outcome p where p.task_id = m)
+            and (exists (select from muster.job j where j.job_id = m and j.n = o.n)
+                 or exists (select from muster.task t where t.task_id = m and t.n = o.n)))
+    $$;
+comment on function muster.rides_done is 'Outbox rows go when no member has them as its current publication and is open.';
+
+create function muster.stage_count(jobs uuid[], ended_jobs uuid[], ended_results text[]) returns void
+    language plpgsql volatile security definer set search_path = pg_catalog, muster
+    as $$
+begin
+    perform from muster.job_progress p where p.job_id = any (jobs) order by p.job_id for update;
+    update muster.job_progress p set done = p.done + x.done, bad = p.bad + x.bad
+    from (select j, count(*)::int as done, (count(*) filter (where r not in ('pass', 'warn', 'fail', 'not_evaluated')))::int as bad
+          from unnest(ended_jobs, ended_results) as y(j, r) group by j) as x
+    where p.job_id = x.j and p.finished_at is null;
+    perform muster.stage_finish(jobs);
+end
+$$;
+comment on function muster.stage_count is 'Counts outcomes of tasks of stages, under the locks of their progress rows, and ends the jobs that are complete.';
+
+create function muster.stage_finish(jobs uuid[]) returns setof uuid
     language sql volatile security definer set search_path = pg_catalog, muster
     as $$
-    with per_ride as (
-        select r, count(*)::int as k from unnest(rides, settled) as x(r, t) group by 1
-    ), gone as (
-        delete from muster.outbox o using per_ride p where o.ride_id = p.r and o.kind = 'task' and o.open <= p.k returning o.ride_id
-    )
-    update muster.outbox o set open = o.open - p.k from per_ride p
-    where o.ride_id = p.r and o.kind = 'task' and o.open > p.k
+    update muster.job_progress p
+    set finished_at = now(), result = case when p.bad = 0 then muster.job_result(p.job_id) else 'error' end,
+        reason = case when p.bad > 0 then 'incomplete_stage' end
+    where p.job_id = any (jobs) and p.done >= p.expected and p.finished_at is null
+    returning p.job_id
     $$;
-comment on function muster.task_cleared is 'Outbox rows go when their last member has an outcome.';
+comment on function muster.stage_finish is 'Ends the jobs whose last task has its outcome: the result from the summed counters, or incomplete_stage.';
 
 -- ---- the batch ----
 --
--- record_batch(stream_created, last_sequence, last_stored, …) takes arrays, unnested by position:
---   o_*  outcomes in the order of the stream: ids, n, queue of the subject, digests, result, totals, rules/plan/resumes/
---        findings-free body as JSON text; o_riding: distinct findings that came in the same message; o_determined:
---        SHA-256 over what is determined; o_computed: pass, warn, fail, not_evaluated, planned, limit_*; o_seq, o_at,
---        o_index: where it stood in the stream
---   f_*  findings, riding or in messages of their own
+-- record_batch(stream_created, last_sequence, last_stored, …) records what has arrived, in the order of the stream, in
+-- one transaction with the position. Arrays are unnested by position; those of one letter are equally long:
+--   o_*  outcomes: ids, n, queue of the subject, digests, result, totals; rules, plan, resumes as JSON text or null;
+--        o_determined: SHA-256 over what is determined; o_computed: pass, warn, fail, not_evaluated, planned, limit_*;
+--        o_riding: findings of the same message (a hint: what counts is what stands in the table);
+--        o_seq, o_at, o_index: where it stood in the stream
+--   f_*  findings, those that rode with an outcome and those of messages of their own
 --   d_*  deferrals
---   q_*  what was found unreadable in C, with its bytes
--- It returns one row of counters. Everything is one transaction with the position.
+--   q_*  what C could not read, with its bytes; q_index must be unique within a message
+-- The answer is one row of counters: outcomes and findings that are new, repeats dropped, late, conflicts, quarantined,
+-- incomplete and deferred (retry rows), planned, finished (jobs). 40001 means that an outcome was recorded elsewhere in
+-- the same moment: the same call again finds it. Calling twice with the same arrays changes nothing but the position.
+-- Nothing is updated or looped over for a small task: its cost is one probe of job, one insert, its share of the rest.
 
 create function muster.record_batch(
     stream_created text, last_sequence bigint, last_stored timestamptz,
@@ -165,69 +214,45 @@ create function muster.record_batch(
     language plpgsql volatile security definer
     set search_path = pg_catalog, muster, pg_temp
     set client_min_messages = warning
-    -- batches are joined to large tables by key, whatever the statistics of an empty one say
+    -- batches meet large tables by key, whatever the statistics of a new partition say
     set enable_hashjoin = off set enable_mergejoin = off
+    -- a custom plan would fold arrays of thousands into constants at each call: ten times the work
+    set plan_cache_mode = force_generic_plan
+    -- and compiling those plans costs more than running them
+    set jit = off
     as $$
 #variable_conflict use_column
 declare
     r record;
+    skipped_ones int[];
+    fresh_ones int;
+    staged boolean;
+    stamp text := to_char(clock_timestamp() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"');
     outbox_made int := 0;
 begin
     outcomes := 0; findings := 0; repeats := 0; late := 0; conflicts := 0; quarantined := 0; incomplete := 0; deferred := 0;
     planned := 0; finished := 0;
     create temp table if not exists batch_outcome (
-        o int primary key, task uuid, job uuid, ride uuid, n int, delivery int, queue text, task_digest bytea, input_digest bytea,
-        result text, reason text, message text, records bigint, bad bigint, skipped bigint, bytes bigint, findings bigint,
-        riding bigint, rules text, plan text, resumes text, crashes int, agent text, incarnation uuid, started timestamptz,
-        finished timestamptz, determined bytea, computed boolean, seq bigint, at timestamptz, index int,
-        wrong text, current_n int, is_first boolean default true, state text) on commit delete rows;
-    create temp table if not exists batch_finding (
-        o int primary key, id uuid, task uuid, job uuid, task_digest bytea, input_digest bytea, seq bigint, at timestamptz,
-        index int, wrong text) on commit delete rows;
+        o int, task uuid, job uuid, ride uuid, n int, current_n int, result text, reason text, stated bigint, stored bigint,
+        determined bytea, wrong text, state text) on commit delete rows;
+    create temp table if not exists batch_finding (o int, wrong text) on commit delete rows;
     delete from batch_outcome;
     delete from batch_finding;
 
-    -- every outcome beside its task: unknown ones, other digests and other queues are not ours
-    insert into batch_outcome (o, task, job, ride, n, delivery, queue, task_digest, input_digest, result, reason, message, records,
-        bad, skipped, bytes, findings, riding, rules, plan, resumes, crashes, agent, incarnation, started, finished, determined,
-        computed, seq, at, index, wrong, current_n)
-    select x.ord, x.task, x.job, x.ride, x.n, x.delivery, x.queue, x.task_digest, x.input_digest, x.result, x.reason, x.message,
-           x.records, x.bad, x.skipped, x.bytes, x.findings, x.riding, x.rules, x.plan, x.resumes, x.crashes, x.agent,
-           x.incarnation, x.started, x.finished, x.determined, x.computed, x.seq, x.at, x.index,
-           case when t.task_id is null then 'unknown_task' when t.task_digest <> x.task_digest then 'wrong_task_digest'
-                when t.queue <> x.queue then 'wrong_queue' when t.job_id <> x.job then 'wrong_job' end, t.n
-    from unnest(o_task, o_job, o_ride, o_n, o_delivery, o_queue, o_task_digest, o_input_digest, o_result, o_reason, o_message,
-                o_records, o_bad, o_skipped, o_bytes, o_findings, o_riding, o_rules, o_plan, o_resumes, o_crashes, o_agent,
-                o_incarnation, o_started, o_finished, o_determined, o_computed, o_seq, o_at, o_index)
-         with ordinality as x(task, job, ride, n, delivery, queue, task_digest, input_digest, result, reason, message, records,
-                bad, skipped, bytes, findings, riding, rules, plan, resumes, crashes, agent, incarnation, started, finished,
-                determined, computed, seq, at, index, ord)
-    left join lateral (
-        select j.job_id as task_id, j.job_id, j.task_digest, j.queue, j.n from muster.job j where j.job_id = x.task
-        union all
-        select k.task_id, k.job_id, k.task_digest, k.queue, k.n from muster.task k where k.task_id = x.task) as t on true;
-
-    -- first recorded wins, also within a batch
-    update batch_outcome b set is_first = false
-    from (select o, row_number() over (partition by task order by o) as k from batch_outcome where wrong is null) as x
-    where x.o = b.o and x.k > 1;
-
-    -- findings: of a task of ours, with its digest; new ones after the outcome are not taken
+    -- findings first: of a task of ours, with its digest; new ones after the outcome are not taken, known ones are repeats
     if cardinality(f_id) > 0 then
-        insert into batch_finding (o, id, task, job, task_digest, input_digest, seq, at, index, wrong)
-        select x.ord, x.id, x.task, x.job, x.task_digest, x.input_digest, x.seq, x.at, x.index,
-               case when t.task_id is null then 'unknown_task' when t.task_digest <> x.task_digest then 'wrong_task_digest'
+        insert into batch_finding (o, wrong)
+        select x.ord,
+               case when t.job_id is null then 'unknown_task' when t.task_digest <> x.task_digest then 'wrong_task_digest'
                     when t.queue <> x.queue then 'wrong_queue' when t.job_id <> x.job then 'wrong_job'
-                    when exists (select from muster.outcome p where p.task_id = x.task)
-                         and not exists (select from muster.finding f where f.finding_id = x.id)
-                         and not exists (select from muster.outcome p where p.task_id = x.task and p.input_digest is distinct from x.input_digest)
-                         then 'finding_after_outcome' end
-        from unnest(f_id, f_task, f_job, f_queue, f_task_digest, f_input_digest, f_seq, f_at, f_index)
-             with ordinality as x(id, task, job, queue, task_digest, input_digest, seq, at, index, ord)
+                    when p.task_id is not null and k.finding_id is null then 'finding_after_outcome' end
+        from unnest(f_id, f_task, f_job, f_queue, f_task_digest) with ordinality as x(id, task, job, queue, task_digest, ord)
         left join lateral (
-            select j.job_id as task_id, j.job_id, j.task_digest, j.queue from muster.job j where j.job_id = x.task
+            select j.job_id, j.task_digest, j.queue from muster.job j where j.job_id = x.task
             union all
-            select k.task_id, k.job_id, k.task_digest, k.queue from muster.task k where k.task_id = x.task) as t on true;
+            select t.job_id, t.task_digest, t.queue from muster.task t where t.task_id = x.task and x.task <> x.job) as t on true
+        left join muster.outcome p on p.task_id = x.task
+        left join muster.finding k on k.finding_id = x.id and k.task_id = x.task;
 
         insert into muster.finding (finding_id, task_id, job_id, task_digest, input_digest, fingerprint, rule, severity, outcome,
             shadow, record_no, byte_off, length, line, subject, part, message, evidence)
@@ -237,128 +262,190 @@ begin
                     f_record, f_byte, f_length, f_line, f_subject, f_part, f_message, f_evidence)
              with ordinality as x(id, task, job, task_digest, input_digest, fingerprint, rule, severity, outcome, shadow, record_no,
                     byte_off, length, line, subject, part, message, evidence, ord)
-        join batch_finding b on b.o = x.ord and b.wrong is null
+        where not x.ord = any (coalesce((select array_agg(o) from batch_finding where wrong is not null), '{}'))
         on conflict do nothing;
         get diagnostics findings = row_count;
     end if;
 
-    -- complete or not recorded: what did not ride with the outcome must stand in the table
-    update batch_outcome b set state = 'incomplete'
-    where wrong is null and is_first and b.findings > b.riding
-      and b.findings > (select count(*) from muster.finding f
-                        where f.job_id = b.job and f.task_id = b.task and f.task_digest = b.task_digest
-                          and f.input_digest is not distinct from b.input_digest)
-      and not exists (select from muster.outcome p where p.task_id = b.task);
+    -- every outcome beside its task, the outcome that it may have already, and its findings that are stored. On the first
+    -- delivery of the first publication nobody else can have sent findings: none stated, none to count
+    insert into batch_outcome (o, task, job, ride, n, current_n, result, reason, stated, stored, determined, wrong, state)
+    select y.ord, y.task, y.job, y.ride, y.n, y.current_n, y.result, y.reason, y.stated, y.stored, y.determined, y.wrong,
+           case when y.wrong is not null then 'wrong'
+                when p.task_id is not null then muster.second_outcome(p, y.determined, y.computed, y.input_digest)
+                when y.stored < y.stated then 'incomplete'
+                else 'new' end
+    from (
+        select x.ord, x.task, x.job, x.ride, x.n, t.n as current_n, x.result, x.reason, x.findings as stated,
+               case when x.findings > 0 or x.n > 1 or x.delivery > 1 then (
+                   select count(*) from muster.finding f
+                   where f.task_id = x.task and f.finding_id between muster.id_floor(x.task) and muster.id_ceiling(x.task)
+                     and f.task_digest = x.task_digest and f.input_digest is not distinct from x.input_digest) end as stored,
+               x.determined, x.computed, x.input_digest,
+               case when t.job_id is null then 'unknown_task' when t.task_digest <> x.task_digest then 'wrong_task_digest'
+                    when t.queue <> x.queue then 'wrong_queue' when t.job_id <> x.job then 'wrong_job' end as wrong
+        from unnest(o_task, o_job, o_ride, o_n, o_delivery, o_queue, o_task_digest, o_input_digest, o_result, o_reason,
+                    o_findings, o_determined, o_computed)
+             with ordinality as x(task, job, ride, n, delivery, queue, task_digest, input_digest, result, reason, findings,
+                    determined, computed, ord)
+        left join lateral (
+            select j.job_id, j.task_digest, j.queue, j.n from muster.job j where j.job_id = x.task
+            union all
+            select t.job_id, t.task_digest, t.queue, t.n from muster.task t where t.task_id = x.task and x.task <> x.job) as t on true
+        offset 0 -- computed once
+    ) as y
+    left join muster.outcome p on p.task_id = y.task;
 
-    with made as (
+    -- first recorded wins, also within a batch
+    if (select count(*) <> count(distinct task) from batch_outcome) then
+        update batch_outcome b set state = 'again'
+        from (select o, row_number() over (partition by task order by o) as k from batch_outcome where state = 'new') as x
+        where x.o = b.o and x.k > 1;
+    end if;
+    select coalesce(array_agg(o) filter (where state <> 'new'), '{}'), count(*) filter (where state = 'new'),
+           coalesce(bool_or(task <> job or result = 'planned') filter (where state = 'new'), false)
+    into skipped_ones, fresh_ones, staged from batch_outcome;
+
+    if fresh_ones > 0 then
         insert into muster.outcome (task_id, job_id, n, delivery, task_digest, input_digest, result, reason, message, records, bad,
             skipped, bytes, findings_total, rules, plan, resumes, crashes, agent, incarnation, determined, started_at, finished_at)
-        select task, job, n, delivery, task_digest, input_digest, result, reason, message, records, bad, skipped, bytes, b.findings,
-               b.rules::jsonb, b.plan::jsonb, b.resumes::jsonb, crashes, agent, incarnation, determined, started, finished
-        from batch_outcome b where wrong is null and is_first and state is null order by o
-        on conflict do nothing returning task_id
-    )
-    update batch_outcome b set state = 'recorded' from made where b.task = made.task_id and b.is_first and b.wrong is null;
-    get diagnostics outcomes = row_count;
+        select task, job, n, delivery, task_digest, input_digest, result, reason, message, records, bad, skipped, bytes, findings,
+               rules::jsonb, plan::jsonb, resumes::jsonb, crashes, agent, incarnation, determined, started, finished
+        from unnest(o_task, o_job, o_n, o_delivery, o_task_digest, o_input_digest, o_result, o_reason, o_message, o_records, o_bad,
+                    o_skipped, o_bytes, o_findings, o_rules, o_plan, o_resumes, o_crashes, o_agent, o_incarnation, o_started,
+                    o_finished, o_determined)
+             with ordinality as x(task, job, n, delivery, task_digest, input_digest, result, reason, message, records, bad,
+                    skipped, bytes, findings, rules, plan, resumes, crashes, agent, incarnation, started, finished, determined, ord)
+        where not x.ord = any (skipped_ones)
+        on conflict do nothing;
+        get diagnostics outcomes = row_count;
+        if outcomes <> fresh_ones then
+            raise exception 'an outcome was recorded elsewhere meanwhile' using errcode = '40001';
+        end if;
+    end if;
 
-    -- the others met an outcome: equal ones are repeats; computed ones that differ are a conflict; the rest is late
+    if cardinality(skipped_ones) > 0 then
+        update batch_outcome b set state = coalesce(
+            (select muster.second_outcome(p, o_determined[b.o], o_computed[b.o], o_input_digest[b.o])
+             from muster.outcome p where p.task_id = b.task), 'repeat')
+        where state = 'again';
+        insert into muster.late_result (created, sequence, stored_at, index, task_id, n, result, body)
+        select stream_created, o_seq[b.o], o_at[b.o], o_index[b.o], b.task, b.n, b.result,
+               jsonb_build_object('reason', b.reason, 'records', o_records[b.o], 'findings_total', b.stated, 'agent', o_agent[b.o],
+                   'input_digest', encode(o_input_digest[b.o], 'hex'), 'rules', o_rules[b.o]::jsonb)
+        from batch_outcome b where b.state = 'late'
+        on conflict do nothing;
+        get diagnostics late = row_count;
+        select count(*) into repeats from batch_outcome where state = 'repeat';
+
+        -- published again with `fresh`; five such and the task ends. Told twice of one publication, it counts once
+        insert into muster.retry as t (task_id, n, class, reason, message, incomplete, next_at)
+        select distinct on (b.task) b.task, b.n, 'incomplete', 'incomplete', 'fewer findings are stored than the outcome states', 1, now()
+        from batch_outcome b where b.state = 'incomplete' and b.n = b.current_n
+        order by b.task
+        on conflict (task_id) do update set n = excluded.n, class = 'incomplete', reason = excluded.reason,
+            message = excluded.message, incomplete = t.incomplete + 1, next_at = excluded.next_at
+            where excluded.n > t.n;
+        get diagnostics incomplete = row_count;
+        outbox_made := outbox_made + incomplete;
+    end if;
+
+    -- computed outcomes that differ, and verdicts with more findings than they state
     insert into muster.outcome_conflict (created, sequence, stored_at, index, task_id, n, body)
-    select stream_created, b.seq, b.at, b.index, b.task, b.n,
-           jsonb_build_object('result', b.result, 'reason', b.reason, 'records', b.records, 'findings_total', b.findings, 'rules', b.rules::jsonb)
-    from batch_outcome b join muster.outcome p on p.task_id = b.task
-    where b.wrong is null and b.state is null and b.computed and b.determined <> p.determined
-      and p.result in ('pass', 'warn', 'fail', 'not_evaluated', 'planned') and p.input_digest is not distinct from b.input_digest
+    select stream_created, o_seq[b.o], o_at[b.o], o_index[b.o], b.task, b.n,
+           jsonb_build_object('result', b.result, 'reason', b.reason, 'records', o_records[b.o], 'findings_total', b.stated,
+               'findings_stored', b.stored, 'agent', o_agent[b.o], 'rules', o_rules[b.o]::jsonb)
+    from batch_outcome b
+    where b.state = 'conflict'
+       or (b.state = 'new' and b.stored > b.stated and b.result in ('pass', 'warn', 'fail', 'not_evaluated'))
     on conflict do nothing;
     get diagnostics conflicts = row_count;
-    insert into muster.late_result (created, sequence, stored_at, index, task_id, n, result, body)
-    select stream_created, b.seq, b.at, b.index, b.task, b.n, b.result,
-           jsonb_build_object('reason', b.reason, 'records', b.records, 'findings_total', b.findings, 'agent', b.agent)
-    from batch_outcome b join muster.outcome p on p.task_id = b.task
-    where b.wrong is null and b.state is null and b.determined <> p.determined
-      and not (b.computed and p.result in ('pass', 'warn', 'fail', 'not_evaluated', 'planned')
-               and p.input_digest is not distinct from b.input_digest)
-    on conflict do nothing;
-    get diagnostics late = row_count;
-    select count(*) - late - conflicts into repeats from batch_outcome b where b.wrong is null and b.state is null;
-
-    -- published again with `fresh`; five such and the task ends
-    insert into muster.retry as t (task_id, n, class, reason, message, next_at)
-    select b.task, b.n, 'incomplete', 'incomplete', 'fewer findings are stored than the outcome states', now()
-    from batch_outcome b where b.state = 'incomplete' and b.n = b.current_n
-    on conflict (task_id) do update set n = excluded.n, class = excluded.class, next_at = excluded.next_at,
-        attempts = case when t.class = 'incomplete' then t.attempts + 1 else 1 end, reason = excluded.reason, message = excluded.message;
-    get diagnostics incomplete = row_count;
 
     if cardinality(d_task) > 0 then
-        insert into muster.retry as t (task_id, n, class, reason, message, next_at)
+        insert into muster.retry as t (task_id, n, class, reason, message, dependency, transient, next_at)
         select distinct on (x.task) x.task, x.n, x.class, x.reason, x.message,
-               now() + case x.class when 'dependency' then interval '5 seconds' else interval '1 second' end
+               (x.class = 'dependency')::int, (x.class = 'transient')::int, now() + muster.retry_pause(x.class, 1)
         from unnest(d_task, d_n, d_class, d_reason, d_message) as x(task, n, class, reason, message)
-        join lateral (select a.n from muster.job a where a.job_id = x.task union all select a.n from muster.task a where a.task_id = x.task) as a on a.n = x.n
+        join lateral (select a.n from muster.job a where a.job_id = x.task
+                      union all select a.n from muster.task a where a.task_id = x.task) as a on a.n = x.n
         where not exists (select from muster.outcome p where p.task_id = x.task)
         order by x.task, x.n desc
-        on conflict (task_id) do update set n = excluded.n, class = excluded.class, reason = excluded.reason, message = excluded.message,
-            attempts = case when t.class = excluded.class and excluded.n > t.n then t.attempts + 1 else t.attempts end,
-            next_at = case when excluded.n > t.n
-                then now() + least(interval '5 minutes', power(2, least(t.attempts, 8)) * interval '1 second') * (0.5 + random() / 2)
-                else t.next_at end;
+        on conflict (task_id) do update set n = excluded.n, class = excluded.class, reason = excluded.reason,
+            message = excluded.message, dependency = t.dependency + excluded.dependency,
+            transient = t.transient + excluded.transient,
+            next_at = now() + muster.retry_pause(excluded.class, case excluded.class when 'dependency' then t.dependency
+                                                                    else t.transient end + 1)
+            where excluded.n > t.n;
         get diagnostics deferred = row_count;
     end if;
-    if outcomes > 0 then
-        delete from muster.retry t using batch_outcome b where b.state = 'recorded' and t.task_id = b.task;
+
+    delete from muster.retry t using batch_outcome b where b.state = 'new' and t.task_id = b.task;
+
+    if cardinality(q_subject) > 0 or exists (select from batch_outcome where state = 'wrong')
+       or exists (select from batch_finding where wrong is not null) then
+        insert into muster.quarantine (created, sequence, stored_at, index, subject, reason, bytes)
+        select stream_created, o_seq[b.o], o_at[b.o], o_index[b.o], 'muster.result.' || o_queue[b.o] || '.' || b.ride, b.wrong,
+               convert_to(json_build_object('task_id', b.task, 'job_id', b.job, 'n', b.n, 'delivery', o_delivery[b.o],
+                   'task_digest', encode(o_task_digest[b.o], 'hex'), 'input_digest', encode(o_input_digest[b.o], 'hex'),
+                   'result', b.result, 'reason', b.reason, 'message', o_message[b.o], 'records', o_records[b.o], 'bad', o_bad[b.o],
+                   'skipped', o_skipped[b.o], 'bytes', o_bytes[b.o], 'findings_total', b.stated, 'rules', o_rules[b.o]::json,
+                   'plan', o_plan[b.o]::json, 'agent', o_agent[b.o], 'incarnation', o_incarnation[b.o])::text, 'UTF8')
+        from batch_outcome b where b.state = 'wrong'
+        union all
+        select stream_created, f_seq[b.o], f_at[b.o], 1000000 + f_index[b.o], 'muster.finding.' || f_queue[b.o] || '.' || f_task[b.o],
+               b.wrong, convert_to(json_build_object('finding_id', f_id[b.o], 'task_id', f_task[b.o], 'job_id', f_job[b.o],
+                   'task_digest', encode(f_task_digest[b.o], 'hex'), 'input_digest', encode(f_input_digest[b.o], 'hex'),
+                   'fingerprint', encode(f_fingerprint[b.o], 'hex'), 'rule', f_rule[b.o], 'severity', f_severity[b.o],
+                   'outcome', f_outcome[b.o], 'record_no', f_record[b.o], 'byte_off', f_byte[b.o], 'length', f_length[b.o],
+                   'line', f_line[b.o], 'subject', f_subject[b.o], 'part', f_part[b.o], 'message', f_message[b.o],
+                   'evidence', f_evidence[b.o]::json)::text, 'UTF8')
+        from batch_finding b where b.wrong is not null
+        union all
+        select stream_created, x.seq, x.at, x.index, x.subject, x.reason, x.bytes
+        from unnest(q_subject, q_reason, q_bytes, q_seq, q_at, q_index) as x(subject, reason, bytes, seq, at, index)
+        on conflict do nothing;
+        get diagnostics quarantined = row_count;
     end if;
 
-    insert into muster.quarantine (created, sequence, stored_at, index, subject, reason, bytes)
-    select stream_created, b.seq, b.at, b.index, 'result', b.wrong,
-           convert_to(jsonb_build_object('task_id', b.task, 'job_id', b.job, 'n', b.n, 'result', b.result, 'agent', b.agent,
-               'task_digest', encode(b.task_digest, 'hex'), 'rules', b.rules, 'findings_total', b.findings)::text, 'UTF8')
-    from batch_outcome b where b.wrong is not null
-    union all
-    select stream_created, b.seq, b.at, 1000 + b.index, 'finding', b.wrong,
-           convert_to(jsonb_build_object('finding_id', b.id, 'task_id', b.task, 'job_id', b.job, 'task_digest', encode(b.task_digest, 'hex'))::text, 'UTF8')
-    from batch_finding b where b.wrong is not null
-    union all
-    select stream_created, x.seq, x.at, x.index, x.subject, x.reason, x.bytes
-    from unnest(q_subject, q_reason, q_bytes, q_seq, q_at, q_index) as x(subject, reason, bytes, seq, at, index)
-    on conflict do nothing;
-    get diagnostics quarantined = row_count;
-
     -- stages: the progress rows are locked in one order
-    for r in select b.task, b.job, b.plan::jsonb as plan from batch_outcome b where b.state = 'recorded' and b.result = 'planned' order by b.job loop
-        outbox_made := outbox_made + muster.make_scans(r.task, r.job, r.plan);
-        planned := planned + 1;
-    end loop;
-    perform 1 from muster.job_progress p join (select distinct job from batch_outcome where state = 'recorded') as b on b.job = p.job_id
-    order by p.job_id for update of p;
-    update muster.job_progress p set done = p.done + x.done, bad = p.bad + x.bad
-    from (select job, count(*)::int as done,
-                 (count(*) filter (where b.result not in ('pass', 'warn', 'fail', 'not_evaluated')))::int as bad
-          from batch_outcome b where state = 'recorded' and b.result <> 'planned' group by job) as x
-    where p.job_id = x.job and p.finished_at is null;
-    update muster.job_progress p
-    set finished_at = now(), result = case when p.bad = 0 then muster.job_result(p.job_id) else 'error' end,
-        reason = case when p.bad > 0 then 'incomplete_stage' end
-    from (select distinct job from batch_outcome where state = 'recorded') as b
-    where p.job_id = b.job and p.done >= p.expected and p.finished_at is null;
+    if staged then
+        for r in select b.task, b.job, o_plan[b.o]::jsonb as plan from batch_outcome b
+                 where b.state = 'new' and b.result = 'planned' order by b.job loop
+            outbox_made := outbox_made + muster.make_scans(r.task, r.job, r.plan);
+            planned := planned + 1;
+        end loop;
+        perform muster.stage_count((select array_agg(distinct job) from batch_outcome where state = 'new' and (task <> job or result = 'planned')),
+                                   (select array_agg(job) from batch_outcome where state = 'new' and result <> 'planned' and task <> job),
+                                   (select array_agg(result) from batch_outcome where state = 'new' and result <> 'planned' and task <> job));
+    end if;
 
-    -- jobs that ended here: those of one task, and those whose last shard came
+    -- queue messages whose members are all done; of a task that was published again its own message, else the one it rode in
+    if exists (select from batch_outcome where state not in ('wrong', 'incomplete')) then
+        perform muster.rides_done(array_agg(distinct ride) || coalesce(array_agg(task) filter (where current_n > 1), '{}'))
+        from batch_outcome where state not in ('wrong', 'incomplete');
+    end if;
+
+    -- jobs that ended here: those of one task, and those whose last shard came. One event message for up to 2000 of a kind;
+    -- the id of a job's event is the job's with version 8
     if outcomes > 0 then
-        perform muster.task_cleared(array_agg(ride), array_agg(task)) from batch_outcome where state = 'recorded';
         for r in
-            with ended as (
-                select b.job, b.result, coalesce(b.reason, '') as reason, b.records, b.findings from batch_outcome b
-                where b.state = 'recorded' and b.task = b.job and b.result <> 'planned'
-                union all
-                select p.job_id, p.result, coalesce(p.reason, ''), p.records_expected, null from muster.job_progress p
-                join (select distinct job from batch_outcome where state = 'recorded' and task <> job) as b on b.job = p.job_id
-                where p.finished_at = now()
-            ), numbered as (
-                select e.*, case when e.result in ('pass', 'warn', 'fail', 'not_evaluated') then 'completed' else 'failed' end as state,
-                       row_number() over () as k from ended e
-            )
-            select state, count(*)::int as jobs, string_agg(muster.event_json('job_' || state, job, null,
-                       ',"result":"' || result || '"' || case when reason <> '' then ',"reason":"' || reason || '"' else '' end), ',') as text
-            from numbered group by state, k / 2000
+            select state, count(*)::int as jobs, string_agg(
+                       '{"event_id":"' || overlay(job::text placing '8' from 15) || '","type":"io.muster.event.v1.job_' || state
+                       || '","timestamp":"' || stamp || '","job_id":"' || job || '","result":"' || result || '"'
+                       || case when reason is null then '' else ',"reason":"' || reason || '"' end || '}', ',') as text
+            from (
+                select e.job, e.result, e.reason, row_number() over () as k,
+                       case when e.result in ('pass', 'warn', 'fail', 'not_evaluated') then 'completed' else 'failed' end as state
+                from (
+                    select b.job, b.result, nullif(b.reason, '') as reason from batch_outcome b
+                    where b.state = 'new' and b.task = b.job and b.result <> 'planned'
+                    union all
+                    select p.job_id, p.result, p.reason from muster.job_progress p
+                    where staged and p.finished_at = now()
+                      and p.job_id in (select b.job from batch_outcome b where b.state = 'new' and b.task <> b.job)
+                ) as e
+            ) as numbered
+            group by state, k / 2000
         loop
             perform muster.event_row('job.' || r.state, r.text);
             finished := finished + r.jobs;
@@ -373,10 +460,10 @@ begin
     values (date_trunc('minute', now()), stream_created, last_sequence, last_stored, clock_timestamp())
     on conflict (minute) do update set created = excluded.created, sequence = excluded.sequence, stored_at = excluded.stored_at,
         noted_at = excluded.noted_at;
-    if outcomes + quarantined + conflicts + late > 0 then
-        perform muster.audit_append('recorder', 'record', coalesce((
-            select '[' || string_agg('["outcome","' || task || '","' || encode(determined, 'hex') || '"]', ',' order by o) || ']'
-            from batch_outcome where state = 'recorded'), '[]'));
+    if outcomes > 0 then
+        perform muster.audit_append('recorder', 'record',
+            '[' || string_agg('["outcome","' || task || '","' || encode(determined, 'hex') || '"]', ',') || ']')
+        from batch_outcome where state = 'new';
     end if;
     return next;
 end
@@ -405,3 +492,6 @@ create function muster.positions_thin() returns void
       and exists (select from muster.recorder_position q where q.noted_at > p.noted_at and date_trunc('day', q.noted_at) = date_trunc('day', p.noted_at))
     $$;
 comment on function muster.positions_thin is 'Keeps one position per minute for an hour, then one per day.';
+
+insert into muster.schema_migration (version, name) values (4, 'record');
+reset role;

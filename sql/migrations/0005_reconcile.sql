@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- What the leader calls: republishing, retries, stages that lost a count, and the state of a job for the API.
+set role muster_owner;
 
 create function muster.open_tasks(ids uuid[]) returns setof uuid
     language sql stable security definer set search_path = pg_catalog, muster set enable_hashjoin = off set enable_mergejoin = off
@@ -18,37 +19,34 @@ create function muster.known_tasks(ids uuid[]) returns setof uuid
     $$;
 comment on function muster.known_tasks is 'Those of the ids that are tasks of ours.';
 
-create function muster.republish(task uuid, expected_n int, is_fresh boolean, who text) returns int
+create function muster.republish(of_task uuid, expected_n int, is_fresh boolean, who text) returns int
     language plpgsql volatile security definer set search_path = pg_catalog, muster
     as $$
 declare
     t record;
     next_n int := expected_n + 1;
 begin
-    update muster.job set n = next_n where job_id = task and n = expected_n
-        and not exists (select from muster.outcome o where o.task_id = task);
+    update muster.job set n = next_n where job_id = of_task and n = expected_n
+        and not exists (select from muster.outcome o where o.task_id = of_task);
     if not found then
-        update muster.task set n = next_n where task_id = task and n = expected_n
-            and not exists (select from muster.outcome o where o.task_id = task);
+        update muster.task set n = next_n where task_id = of_task and n = expected_n
+            and not exists (select from muster.outcome o where o.task_id = of_task);
     end if;
     if not found then
         return null;
     end if;
-    select * into t from muster.any_task a where a.task_id = task;
-    -- a bundle that has lost this member goes when its others are done
-    update muster.outbox o set open = o.open - 1, members = array_remove(o.members, task)
-    where o.kind = 'task' and o.ride_id <> task and task = any (o.members)
-      and o.ride_id in (select ride_id from muster.outbox where kind = 'task' and members @> array[task]);
-    delete from muster.outbox where kind = 'task' and (ride_id = task or (open <= 0 and members = '{}'));
-    insert into muster.outbox (ride_id, n, kind, subject, message_id, members, open, bytes, trace_id)
-    values (task, next_n, 'task', 'muster.task.' || t.queue || '.' || t.priority || '.' || task, task || ':' || next_n,
-            array[task], 1, muster.ride_bytes(task, next_n, is_fresh, t.queue, t.priority, array[t.body]), t.trace_id);
-    perform muster.audit_append(who, 'republish', '[["task","' || task || '","' || encode(t.task_digest, 'hex') || '"]]');
+    select * into t from muster.any_task a where a.task_id = of_task;
+    -- a bundle that it rode in keeps its row for the others; with n moved on it is no longer this task's
+    delete from muster.outbox where kind = 'task' and ride_id = of_task and n < next_n;
+    insert into muster.outbox (ride_id, n, kind, subject, message_id, members, bytes, trace_id)
+    values (of_task, next_n, 'task', 'muster.task.' || t.queue || '.' || t.priority || '.' || of_task, of_task || ':' || next_n,
+            array[of_task], muster.ride_bytes(of_task, next_n, is_fresh, t.queue, t.priority, array[t.body]), t.trace_id);
+    perform pg_notify('muster_outbox', '');
+    perform muster.audit_append(who, 'republish', '[["task","' || of_task || '","' || encode(t.task_digest, 'hex') || '"]]');
     return next_n;
 end
 $$;
 comment on function muster.republish is 'Queues an open task again, alone, as n + 1; null if it has an outcome or another n meanwhile.';
-create index outbox_members on muster.outbox using gin (members) where kind = 'task';
 
 create function muster.reconcile_candidates(after_ride uuid, older_ms int, lim int)
     returns table (ride_id uuid, n int, subject text, sequence bigint, stream_created text, members uuid[], open_members uuid[],
@@ -56,14 +54,17 @@ create function muster.reconcile_candidates(after_ride uuid, older_ms int, lim i
     language sql stable security definer set search_path = pg_catalog, muster set enable_hashjoin = off set enable_mergejoin = off
     as $$
     select o.ride_id, o.n, o.subject, o.sequence, o.stream_created, o.members,
-           array(select m from unnest(o.members) as m where not exists (select from muster.outcome p where p.task_id = m)),
+           array(select m from unnest(o.members) as m
+                 where not exists (select from muster.outcome p where p.task_id = m)
+                   and (exists (select from muster.job j where j.job_id = m and j.n = o.n)
+                        or exists (select from muster.task t where t.task_id = m and t.n = o.n))),
            case when o.seen_missing_at is null then 0
                 else (extract(epoch from clock_timestamp() - o.seen_missing_at) * 1000)::bigint end
     from muster.outbox o
     where o.kind = 'task' and o.ride_id > after_ride and o.published_at < now() - older_ms * interval '1 millisecond'
     order by o.ride_id limit lim
     $$;
-comment on function muster.reconcile_candidates is 'Messages published long enough ago, in id order after a cursor, with their open members.';
+comment on function muster.reconcile_candidates is 'Messages published long enough ago, in id order after a cursor, with those members that are open and have it as their current publication.';
 
 create function muster.reconcile_note(rides uuid[], missing boolean[]) returns void
     language sql volatile security definer set search_path = pg_catalog, muster
@@ -76,11 +77,8 @@ comment on function muster.reconcile_note is 'Notes since when a message has bee
 
 create function muster.outbox_settled(rides uuid[]) returns void
     language sql volatile security definer set search_path = pg_catalog, muster
-    as $$
-    delete from muster.outbox o where o.ride_id = any (rides) and o.kind = 'task'
-      and not exists (select from unnest(o.members) as m where not exists (select from muster.outcome p where p.task_id = m))
-    $$;
-comment on function muster.outbox_settled is 'Removes rows of messages whose members all have outcomes.';
+    as $$ select muster.rides_done(rides) $$;
+comment on function muster.outbox_settled is 'Removes rows of messages that no open member needs.';
 
 create function muster.retry_due(lim int) returns int
     language plpgsql volatile security definer set search_path = pg_catalog, muster
@@ -90,8 +88,11 @@ declare
     made int := 0;
 begin
     for r in select * from muster.retry where next_at <= now() order by next_at limit lim for update skip locked loop
-        if r.class = 'incomplete' and r.attempts > 5 then
+        if r.class = 'incomplete' and r.incomplete >= 5 then
             perform muster.end_task(r.task_id, 'exhausted', 'unrecordable', 'its findings could not be recorded completely five times');
+            delete from muster.retry where task_id = r.task_id;
+        elsif r.class = 'transient' and r.transient >= 8 then
+            perform muster.end_task(r.task_id, 'exhausted', 'retries', coalesce(r.message, r.reason));
             delete from muster.retry where task_id = r.task_id;
         elsif muster.republish(r.task_id, r.n, r.class = 'incomplete', 'retry') is not null then
             -- the row stays, so that attempts are counted over publications; it is due again only when the task says so
@@ -106,32 +107,50 @@ end
 $$;
 comment on function muster.retry_due is 'Queues again what is due; how many.';
 
-create function muster.end_task(task uuid, with_result text, why_code text, why text) returns boolean
+create function muster.stage_events(jobs uuid[]) returns void
+    language sql volatile security definer set search_path = pg_catalog, muster
+    as $$
+    select muster.event_row('job.' || state, text), pg_notify('muster_outbox', '')
+    from (
+        select state, string_agg(muster.event_json('job_' || state, job_id, null, ',"result":"' || result || '"'
+                   || coalesce(',"reason":"' || reason || '"', '')), ',') as text
+        from (select p.*, case when p.result in ('pass', 'warn', 'fail', 'not_evaluated') then 'completed' else 'failed' end as state from muster.job_progress p
+              where p.job_id = any (jobs) and p.finished_at = now()) as ended
+        group by state
+    ) as x
+    $$;
+comment on function muster.stage_events is 'Tells of those jobs that ended in this transaction.';
+
+create function muster.end_task(of_task uuid, with_result text, why_code text, why text) returns boolean
     language plpgsql volatile security definer set search_path = pg_catalog, muster
     as $$
 declare
     t record;
 begin
-    select * into t from muster.any_task a where a.task_id = task;
+    select * into t from muster.any_task a where a.task_id = of_task;
     if not found then
         return false;
     end if;
     insert into muster.outcome (task_id, job_id, n, delivery, task_digest, result, reason, message, records, bad, skipped, bytes,
         findings_total, rules, determined, started_at, finished_at)
-    values (task, t.job_id, t.n, 0 + 1, t.task_digest, with_result, why_code, why, 0, 0, 0, 0, 0, '[]',
+    values (of_task, t.job_id, t.n, 0 + 1, t.task_digest, with_result, why_code, why, 0, 0, 0, 0, 0, '[]',
         sha256(convert_to(with_result || ':' || why_code, 'UTF8')), now(), now())
     on conflict do nothing;
     if not found then
         return false;
     end if;
-    perform muster.task_cleared(array[task], array[task]);
-    update muster.job_progress p set done = done + 1, bad = bad + 1,
-        finished_at = case when done + 1 >= expected then now() end,
-        result = case when done + 1 >= expected then 'error' end, reason = 'incomplete_stage'
-    where p.job_id = t.job_id and p.finished_at is null;
-    perform muster.event_row('job.failed', muster.event_json('job_failed', t.job_id, task,
-        ',"result":"' || with_result || '","reason":"' || why_code || '"'));
-    perform muster.audit_append('dispatcher', with_result, '[["outcome","' || task || '",""]]');
+    perform muster.rides_done(array[of_task]);
+    delete from muster.retry where task_id = of_task;
+    if t.job_id = of_task then
+        perform muster.event_row('job.failed', muster.event_json('job_failed', t.job_id, null,
+            ',"result":"' || with_result || '","reason":"' || why_code || '"'));
+    else
+        perform muster.stage_count(array[t.job_id], array[t.job_id], array[with_result]);
+        perform muster.stage_events(array[t.job_id]);
+    end if;
+    perform pg_notify('muster_outbox', '');
+    perform muster.audit_append('dispatcher', with_result, '[["outcome","' || of_task || '","'
+        || encode(sha256(convert_to(with_result || ':' || why_code, 'UTF8')), 'hex') || '"]]');
     return true;
 end
 $$;
@@ -153,10 +172,7 @@ begin
     update muster.job_progress p set done = x.done, bad = x.bad
     from truth x where p.job_id = x.job_id and p.finished_at is null and (p.done, p.bad) is distinct from (x.done, x.bad);
     get diagnostics mended = row_count;
-    update muster.job_progress p set finished_at = now(),
-        result = case when p.bad = 0 then muster.job_result(p.job_id) else 'error' end,
-        reason = case when p.bad > 0 then 'incomplete_stage' end
-    where p.finished_at is null and p.done >= p.expected;
+    perform muster.stage_events(array(select muster.stage_finish(array(select job_id from muster.job_progress where finished_at is null))));
     return mended;
 end
 $$;
@@ -204,7 +220,7 @@ begin
         done := p.done + 1;
         result := p.result;
         select coalesce(sum(x.records), 0), coalesce(sum(x.findings_total), 0) into records, findings
-        from muster.outcome x where x.job_id = j.job_id and x.result <> 'planned';
+        from muster.outcome x where x.job_id = j.job_id and x.task_id <> x.job_id;
     end if;
     started := o.task_id is not null;
     state := case when j.cancelled then 'cancelled'
@@ -221,3 +237,6 @@ begin
 end
 $$;
 comment on function muster.job_status is 'The answer of muster.api.status, by id or key; null if there is no such job.';
+
+insert into muster.schema_migration (version, name) values (5, 'reconcile');
+reset role;

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- The report schema: views with a comment on every view and column; names and types are a contract.
+set role muster_owner;
 
 create view report.job_status as
 select j.job_id, j.job_key,
@@ -8,7 +9,7 @@ select j.job_id, j.job_key,
             when r.result is not null then 'failed'
             when first.task_id is not null then 'running' else 'queued' end as state,
        r.result, r.reason, j.pack, j.source_name as source, j.queue, j.priority, j.as_of, j.labels, j.submitted_at,
-       case when p.job_id is null then first.started_at else (select min(o.started_at) from muster.outcome o where o.job_id = j.job_id) end as started_at,
+       case when p.job_id is null then first.started_at else (select least(first.started_at, min(o.started_at)) from muster.outcome o where o.job_id = j.job_id and o.task_id <> o.job_id) end as started_at,
        r.finished_at, coalesce(p.expected + 1, 1) as tasks,
        coalesce(p.done + 1, (first.task_id is not null)::int) as tasks_done,
        t.records, t.records_bad, t.findings, j.deadline, j.trace_id
@@ -21,9 +22,9 @@ cross join lateral (
            case when p.job_id is not null then p.finished_at when first.result <> 'planned' then first.recorded_at end as finished_at
 ) as r
 cross join lateral (
-    select case when p.job_id is null then coalesce(first.records, 0) else (select coalesce(sum(o.records), 0) from muster.outcome o where o.job_id = j.job_id and o.result <> 'planned') end::bigint as records,
-           case when p.job_id is null then coalesce(first.bad, 0) else (select coalesce(sum(o.bad), 0) from muster.outcome o where o.job_id = j.job_id and o.result <> 'planned') end::bigint as records_bad,
-           case when p.job_id is null then coalesce(first.findings_total, 0) else (select coalesce(sum(o.findings_total), 0) from muster.outcome o where o.job_id = j.job_id and o.result <> 'planned') end::bigint as findings
+    select case when p.job_id is null then coalesce(first.records, 0) else (select coalesce(sum(o.records), 0) from muster.outcome o where o.job_id = j.job_id and o.task_id <> o.job_id) end::bigint as records,
+           case when p.job_id is null then coalesce(first.bad, 0) else (select coalesce(sum(o.bad), 0) from muster.outcome o where o.job_id = j.job_id and o.task_id <> o.job_id) end::bigint as records_bad,
+           case when p.job_id is null then coalesce(first.findings_total, 0) else (select coalesce(sum(o.findings_total), 0) from muster.outcome o where o.job_id = j.job_id and o.task_id <> o.job_id) end::bigint as findings
 ) as t;
 comment on view report.job_status is 'One row per job: where it stands and what came out.';
 comment on column report.job_status.job_id is 'Id of the job (UUIDv7: begins with the time of submission).';
@@ -159,8 +160,11 @@ select s.job_id, s.result, s.tasks, s.tasks_done, p.records_expected as records_
        f.stored as findings_stored, s.findings as findings_stated,
        (s.result is null or s.state in ('failed', 'cancelled')
         or (s.tasks = s.tasks_done and f.stored = s.findings and coalesce(p.records_expected, s.records) = s.records
-            and not exists (select from muster.outcome o, jsonb_array_elements(o.rules) as r
-                            where o.job_id = s.job_id and o.result <> 'planned' and r ->> 'rule' <> 'DQ.RECORD'
+            and not exists (select from (select rules, records, skipped from muster.outcome where task_id = s.job_id and result <> 'planned'
+                                         union all
+                                         select rules, records, skipped from muster.outcome where job_id = s.job_id and task_id <> job_id) as o,
+                                        jsonb_array_elements(o.rules) as r
+                            where r ->> 'rule' <> 'DQ.RECORD'
                               and coalesce((r ->> 'pass')::bigint, 0) + coalesce((r ->> 'warn')::bigint, 0) + coalesce((r ->> 'fail')::bigint, 0)
                                 + coalesce((r ->> 'error')::bigint, 0) + coalesce((r ->> 'not_evaluated')::bigint, 0)
                                 + coalesce((r ->> 'out_of_scope')::bigint, 0) <> o.records - o.skipped))) as balanced
@@ -185,6 +189,7 @@ revoke all on all functions in schema muster from public;
 grant select on all tables in schema report to muster_reporter, muster_auditor;
 alter default privileges in schema report grant select on tables to muster_reporter, muster_auditor;
 grant usage on schema muster to muster_auditor;
+grant execute on function muster.job_rules to muster_reporter, muster_auditor;
 grant select on muster.audit, muster.quarantine, muster.outcome_conflict, muster.late_result, muster.rejection to muster_auditor;
 grant execute on function muster.lock_key, muster.lock_beat, muster.lock_stale, muster.lock_end to muster_dispatcher, muster_recorder;
 grant execute on function muster.claim_keys, muster.accept_jobs, muster.outbox_pending, muster.outbox_published,
@@ -194,3 +199,6 @@ grant execute on function muster.claim_keys, muster.accept_jobs, muster.outbox_p
     muster.positions to muster_dispatcher;
 grant execute on function muster.record_batch, muster.position_note, muster.positions, muster.positions_thin, muster.counts to muster_recorder;
 grant select on muster.schema_migration to muster_dispatcher, muster_recorder;
+
+insert into muster.schema_migration (version, name) values (6, 'report');
+reset role;

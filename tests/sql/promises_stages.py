@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What jobs of several tasks and the reconciler are promised."""
+import json
+
+from calls import FAIL, Job, Stream, accept, derive, plan_of, sha, tasks_of
+
+
+def _planned(world, shards=3, **more):
+    job, stream = accept(world.db, Job(stage="plan", **more)), Stream()
+    plan = plan_of(shards)
+    got = stream.record(world.db, [stream.outcome(job, result="planned", rules=[], records=0, input_digest=sha("whole"), plan=plan)])
+    assert got == {"outcomes": 1, "planned": 1}, got
+    return job, stream, plan
+
+
+def _scanned(stream, tasks, **more):
+    return [stream.outcome(t, **{"records": 10, "rules": [{"rule": "ISIN", "severity": "high", "pass": 10}], **more}) for t in tasks]
+
+
+def a_plan_becomes_scan_tasks_with_exact_bytes(world):
+    job, _, plan = _planned(world)
+    tasks = tasks_of(world.db, job)
+    base = json.loads(job.body)
+    for i, task in enumerate(tasks):
+        assert task.id == derive(job.id, job.id, plan["digest"], "scan", str(i), "1")
+        document = json.loads(task.body)
+        assert task.body == json.dumps(document, separators=(",", ":")).encode(), "compact"
+        assert list(document) == ["v", "task_id", "job_id", "stage", "attempt", "pack", "lists", "params", "as_of",
+                                  "shard_bytes", "buckets", "limits", "source", "input", "shard", "plan_task_id"]
+        assert document["shard"] == dict(plan["shards"][i], index=i, count=3)
+        assert document["input"] == {"size": plan["size"], "digest": plan["digest"]}
+        assert all(document[k] == base[k] for k in ("pack", "lists", "params", "as_of", "limits", "source"))
+        subject, body = world.db.rows(f"select subject, bytes from muster.outbox where ride_id = '{task.id}'")[0]
+        assert subject == f"muster.task.default.normal.{task.id}"
+        assert bytes.fromhex(body[2:]) == (f'{{"v":1,"ride_id":"{task.id}","n":1,"queue":"default","priority":"normal",'
+                                           f'"tasks":[').encode() + task.body + b"]}"
+    assert len(tasks) == 3
+
+
+def a_replayed_plan_makes_no_task_twice(world):
+    job, stream, plan = _planned(world)
+    again = stream.outcome(job, result="planned", rules=[], records=0, input_digest=sha("whole"), plan=plan)
+    assert stream.record(world.db, [again]) == {"repeats": 1}
+    assert len(tasks_of(world.db, job)) == 3
+
+
+def a_job_ends_with_its_last_shard_and_the_summed_result(world):
+    job, stream, _ = _planned(world)
+    tasks = tasks_of(world.db, job)
+    bad = [{"rule": "ISIN", "severity": "high", "pass": 9, "fail": 1}]
+    assert stream.record(world.db, _scanned(stream, tasks[:2])) == {"outcomes": 2}
+    status = json.loads(world.db.one(f"select muster.job_status('{job.id}', null)"))
+    assert (status["state"], status["tasks"], status["done"]) == ("running", 4, 3)
+    assert stream.record(world.db, _scanned(stream, tasks[2:], result="fail", rules=bad, findings=1),
+                         [stream.finding(tasks[2], 21)]) == {"outcomes": 1, "findings": 1, "finished": 1}
+    assert world.db.rows(f"select state, result, records, findings from report.job_status where job_id = '{job.id}'") == \
+        [["completed", "fail", "30", "1"]]
+    assert world.db.rows("select rule, status, pass, fail from report.check_result") == [["ISIN", "fail", "29", "1"]]
+    assert world.db.rows("select balanced, records_planned, records_read from report.reconciliation") == [["t", "30", "30"]]
+    event = json.loads(bytes.fromhex(world.db.one("select bytes from muster.outbox where subject = 'muster.event.job.completed'")[2:]))
+    assert [(e["job_id"], e["result"], e["type"]) for e in event["events"]] == \
+        [(job.id, "fail", "io.muster.event.v1.job_completed")]
+
+
+def repeats_do_not_count_twice_towards_a_stage(world):
+    job, stream, _ = _planned(world)
+    first = _scanned(stream, tasks_of(world.db, job)[:1])
+    for _ in range(3):
+        stream.record(world.db, first + first)
+    assert world.db.rows("select done, expected, finished_at from muster.job_progress") == [["1", "3", None]]
+
+
+def a_stage_with_a_task_without_verdict_is_incomplete(world):
+    job, stream, _ = _planned(world)
+    tasks = tasks_of(world.db, job)
+    stream.record(world.db, _scanned(stream, tasks[:2]))
+    got = stream.record(world.db, _scanned(stream, tasks[2:], result="error", reason="source_changed", rules=[], records=0))
+    assert got == {"outcomes": 1, "finished": 1}
+    assert world.db.rows("select state, result, reason from report.job_status") == [["failed", "error", "incomplete_stage"]]
+    assert world.db.rows("select subject from muster.outbox where kind = 'event'") == [["muster.event.job.failed"]]
+
+
+def an_administrative_end_of_the_last_task_ends_the_job(world):
+    job, stream, _ = _planned(world, 2)
+    tasks = tasks_of(world.db, job)
+    stream.record(world.db, _scanned(stream, tasks[:1]))
+    world.db.rows(f"select muster.end_task('{tasks[1].id}', 'exhausted', 'crashed', 'five agents')")
+    assert world.db.rows("select state, result, reason from report.job_status") == [["failed", "error", "incomplete_stage"]]
+    assert world.db.one("select count(*) from muster.outbox where subject = 'muster.event.job.failed'") == "1"
+
+
+def coverage_below_its_minimum_is_no_pass(world):
+    status = "select muster.rule_status({}, {}, {}, {}, {}, {})"
+    cases = {(5, 0, 0, 0, 0, 1): "pass", (5, 0, 0, 0, 1, 1): "not_evaluated", (5, 0, 0, 0, 5, 0.5): "pass",
+             (4, 0, 0, 0, 5, 0.5): "not_evaluated", (0, 0, 0, 0, 0, 1): "not_evaluated", (0, 0, 0, 0, 0, 0): "not_evaluated",
+             (5, 1, 0, 0, 0, 1): "warn", (5, 1, 0, 1, 0, 1): "error", (5, 1, 1, 1, 9, 1): "fail", (5, 1, 0, 0, 9, 1): "warn"}
+    got = {case: world.db.one(status.format(*case)) for case in cases}
+    assert got == cases, got
+
+
+def a_stages_lost_count_is_mended(world):
+    job, stream, _ = _planned(world, 2)
+    stream.record(world.db, _scanned(stream, tasks_of(world.db, job)))
+    world.db.rows("update muster.job_progress set done = 1, finished_at = null, result = null")
+    assert world.db.one("select muster.recount_stages()") == "1"
+    assert world.db.rows("select done, result from muster.job_progress") == [["2", "pass"]]
+    assert world.db.one("select muster.recount_stages()") == "0"
+
+
+def an_open_task_is_published_again_as_the_next_number(world):
+    job = accept(world.db, Job())
+    assert world.db.one(f"select muster.republish('{job.id}', 1, false, 'test')") == "2"
+    assert world.db.one(f"select muster.republish('{job.id}', 1, false, 'test')") is None, "another was faster"
+    row = world.db.rows("select n, message_id, bytes from muster.outbox")
+    assert row == [["2", f"{job.id}:2", "\\x" + job.ride().replace(b'"n":1', b'"n":2').hex()]]
+
+
+def a_settled_task_is_not_published_again(world):
+    job, stream = accept(world.db, Job()), Stream()
+    stream.record(world.db, [stream.outcome(job)])
+    assert world.db.one(f"select muster.republish('{job.id}', 1, false, 'test')") is None
+
+
+def candidates_name_the_members_that_are_open_and_current(world):
+    jobs, stream = [Job() for _ in range(3)], Stream()
+    bundle = Job().id
+    accept(world.db, *jobs, bundle=bundle)
+    world.db.rows(f"select muster.outbox_published(array['{bundle}']::uuid[], array[1], 'c1', array[5]::bigint[])")
+    look = "select ride_id, sequence, stream_created, open_members from muster.reconcile_candidates('{}', {}, 10)"
+    zero = "00000000-0000-0000-0000-000000000000"
+    assert world.db.rows(look.format(zero, 60000)) == [], "too young"
+    stream.record(world.db, [stream.outcome(jobs[0], ride=bundle)])
+    world.db.rows(f"select muster.republish('{jobs[1].id}', 1, false, 'test')")
+    assert world.db.rows(look.format(zero, -1)) == [[bundle, "5", "c1", "{" + jobs[2].id + "}"]]
+    assert world.db.rows(look.format(bundle, -1)) == [], "after the cursor"
+
+
+def what_is_open_is_what_has_no_outcome(world):
+    jobs, stream = accept(world.db, Job(), Job()), Stream()
+    stream.record(world.db, [stream.outcome(jobs[0])])
+    ids = ",".join(f"'{i}'" for i in (jobs[0].id, jobs[1].id, Job().id))
+    assert world.db.rows(f"select * from muster.open_tasks(array[{ids}]::uuid[])") == [[jobs[1].id]]
+    assert len(world.db.rows(f"select * from muster.known_tasks(array[{ids}]::uuid[])")) == 2
+
+
+def findings_are_reported_through_an_outcome_of_the_same_input(world):
+    job, stream = accept(world.db, Job()), Stream()
+    old = stream.finding(job, 7, input_digest=sha("before the change"))
+    stream.record(world.db, [], [old])
+    assert world.db.rows("select * from report.finding") == [], "no outcome yet"
+    stream.record(world.db, [stream.outcome(job, result="fail", rules=FAIL, findings=1)], [stream.finding(job, 1)])
+    assert world.db.rows("select record_no, is_partial from report.finding") == [["1", "f"]]
+
+
+def the_status_of_a_job_is_found_by_id_and_by_key(world):
+    job, stream = accept(world.db, Job(key="eod-1")), Stream()
+    world.db.rows(f"select muster.claim_keys(array['eod-1'], array['{job.id}']::uuid[], array[sha256('x')])")
+    assert json.loads(world.db.one("select muster.job_status(null, 'eod-1')"))["state"] == "queued"
+    stream.record(world.db, [stream.outcome(job)])
+    got = json.loads(world.db.one(f"select muster.job_status('{job.id}', null)"))
+    assert (got["ok"], got["state"], got["result"], got["tasks"], got["done"]) == (True, "completed", "pass", 1, 1)
+    assert world.db.one(f"select muster.job_status('{Job().id}', null)") is None
