@@ -3,7 +3,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-#define POSTS_MAX 32
+#define POSTS_MAX 64
+#define KEPT_BYTES ((size_t)16 * 1024) /* memory that a closed post keeps: an idle agent holds little */
 #define ACK_TIMEOUT_MS 5000
 #define PAUSE_LEAST_MS 50
 #define PAUSE_MOST_MS 5000
@@ -77,7 +78,7 @@ static void close_post(struct mu_results *r, struct post *p)
     p->open = false;
     r->open--;
     r->complained = false;
-    if (p->body.size > 128 * 1024) /* an agent that is idle holds little */
+    if (p->body.size > KEPT_BYTES)
         mu_text_free(&p->body);
     mu_text_reset(&p->body);
     if (d && --d->open_posts == 0 && d->complete)

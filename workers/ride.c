@@ -255,6 +255,7 @@ void mu_ride_run(struct mu_worker *w, struct mu_delivery *d)
 {
     MU_AUTO(mu_ride_fini) struct mu_ride ride = {.n = 0};
     struct mu_error err = {0};
+    int64_t began_us = mu_clock_us();
     MU_FAILPOINT("worker.pulled");
     if (!mu_ride_parse(&ride, d->message->subject, d->message->body, &err)) {
         refuse(w, d, &err);
@@ -275,7 +276,7 @@ void mu_ride_run(struct mu_worker *w, struct mu_delivery *d)
     else
         run_one_by_one(&g, first);
     w->running_long = false;
-    w->short_rides = small;
+    w->ride_us = small ? (3 * w->ride_us + mu_clock_us() - began_us) / 4 : MU_RIDE_LONG_US;
     mu_result_message_fini(&g.message);
     mu_text_free(&g.outcome);
 }

@@ -11,7 +11,8 @@
 #define IDLE_MS 5000
 #define ROOT_MS 1000
 #define RETRY_MS 200
-#define TROUBLE_MS 3000 /* how long a pull may be in trouble before it is worth a line */
+#define AHEAD_US 10000 /* so much work may wait here; more is better done by others */
+#define FETCH_TIMES 16 /* worker.fetch is for bundles: single small tasks are asked for by up to so many times that */
 
 static void wake(void *bus)
 {
@@ -195,9 +196,18 @@ static void report_trouble(struct mu_lane *lane)
     }
 }
 
+/* What can be started now. */
+static size_t appetite(const struct mu_worker *w)
+{
+    int64_t most = w->config->worker_fetch * FETCH_TIMES, want = AHEAD_US / (w->ride_us + 1);
+    if (want > most)
+        want = most;
+    return want < 1 ? 1 : (size_t)want;
+}
+
 static void ask_for_more(struct mu_worker *w)
 {
-    size_t want = w->short_rides ? (size_t)w->config->worker_fetch : 1;
+    size_t want = appetite(w);
     if (w->sources_down && mu_sources_ready(w->sources, NULL)) {
         w->sources_down = false;
         mu_say(MU_INFO, "all data roots are there again, pulling tasks");
@@ -234,7 +244,7 @@ bool mu_worker_run(struct mu_worker *w, struct mu_error *err)
         mu_log_failure(MU_WARNING, &roots, "pulling no tasks until it is there");
         w->sources_down = true;
     }
-    w->short_rides = true;
+    w->ride_us = AHEAD_US / w->config->worker_fetch;
     while (mu_worker_tick(w)) {
         if (mu_daemon_should_stop()) {
             mu_drain_begin(w, "asked to stop");
@@ -247,7 +257,7 @@ bool mu_worker_run(struct mu_worker *w, struct mu_error *err)
             sleep_a_while(w);
             continue;
         }
-        if (w->short_rides) /* the next ones come while these are run */
+        if (w->ride_us < AHEAD_US) /* the next ones come while these are run */
             mu_bus_wait(w->bus, -1, 0);
         mu_ride_run(w, d);
         (void)mu_results_step(w->results);

@@ -11,6 +11,8 @@
 #include "sources/source.h"
 #include "sources/throttle.h"
 
+#define MU_RIDE_LONG_US INT64_C(1000000) /* a ride with a source counts as this, whatever it took */
+
 struct mu_lane { /* the tasks of one queue and priority */
     struct mu_pull *pull;
     enum mu_priority priority;
@@ -31,7 +33,7 @@ struct mu_worker {
     struct mu_lane *lanes; /* all of high, then normal, then low */
     size_t lane_count;
     struct mu_throttle throttle;
-    bool short_rides;       /* the last one was done in a blink: ask for several */
+    int64_t ride_us;        /* how long rides have taken lately, smoothed: the shorter, the more are asked for */
     bool running_long;      /* a task with a source is under way: whatever arrives is handed back at once */
     bool sources_down;      /* a data root is missing: nothing is pulled until it is back */
     bool draining;

@@ -83,8 +83,8 @@ static void on_closed(natsConnection *nc, void *closure)
 {
     struct mu_bus *bus = closure;
     (void)nc;
-    atomic_store(&bus->closed, true);
     bus_wake(bus);
+    atomic_store(&bus->closed, true); /* the last touch: mu_bus_free waits for it */
 }
 
 /* "nats://a:4222,nats://b:4222" */

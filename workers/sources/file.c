@@ -158,7 +158,9 @@ static bool open_file(struct mu_source **out, struct mu_sources *all, struct mu_
         if (number != ENOENT && number != ENOTDIR)
             return refuse(err, number, path);
     }
-    if (!inside || !all->count)
+    if (!all->count) /* another agent may have some */
+        return mu_fail_code(err, MU_UNAVAILABLE, "source_down", "this agent has no data roots");
+    if (!inside)
         return mu_reject(err, "path_refused", "/source/uri", "%.*s is not below a data root",
                          path.len > 200 ? 200 : (int)path.len, path.at);
     return missing(all, path, err);
