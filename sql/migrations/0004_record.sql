@@ -307,21 +307,25 @@ begin
     into skipped_ones, fresh_ones, staged from batch_outcome;
 
     if fresh_ones > 0 then
-        insert into muster.outcome (task_id, job_id, n, delivery, task_digest, input_digest, result, reason, message, records, bad,
-            skipped, bytes, findings_total, rules, plan, resumes, crashes, agent, incarnation, determined, started_at, finished_at)
-        select task, job, n, delivery, task_digest, input_digest, result, reason, message, records, bad, skipped, bytes, findings,
-               rules::jsonb, plan::jsonb, resumes::jsonb, crashes, agent, incarnation, determined, started, finished
-        from unnest(o_task, o_job, o_n, o_delivery, o_task_digest, o_input_digest, o_result, o_reason, o_message, o_records, o_bad,
-                    o_skipped, o_bytes, o_findings, o_rules, o_plan, o_resumes, o_crashes, o_agent, o_incarnation, o_started,
-                    o_finished, o_determined)
-             with ordinality as x(task, job, n, delivery, task_digest, input_digest, result, reason, message, records, bad,
-                    skipped, bytes, findings, rules, plan, resumes, crashes, agent, incarnation, started, finished, determined, ord)
-        where not x.ord = any (skipped_ones)
-        on conflict do nothing;
-        get diagnostics outcomes = row_count;
-        if outcomes <> fresh_ones then
+        -- what stands already was sorted out above, so that the insert need not ask again; only an administrative outcome
+        -- of the very moment can be in the way
+        begin
+            insert into muster.outcome (task_id, job_id, n, delivery, task_digest, input_digest, result, reason, message, records,
+                bad, skipped, bytes, findings_total, rules, plan, resumes, crashes, agent, incarnation, determined, started_at,
+                finished_at)
+            select task, job, n, delivery, task_digest, input_digest, result, reason, message, records, bad, skipped, bytes,
+                   findings, rules::jsonb, plan::jsonb, resumes::jsonb, crashes, agent, incarnation, determined, started, finished
+            from unnest(o_task, o_job, o_n, o_delivery, o_task_digest, o_input_digest, o_result, o_reason, o_message, o_records,
+                        o_bad, o_skipped, o_bytes, o_findings, o_rules, o_plan, o_resumes, o_crashes, o_agent, o_incarnation,
+                        o_started, o_finished, o_determined)
+                 with ordinality as x(task, job, n, delivery, task_digest, input_digest, result, reason, message, records, bad,
+                        skipped, bytes, findings, rules, plan, resumes, crashes, agent, incarnation, started, finished,
+                        determined, ord)
+            where not x.ord = any (skipped_ones);
+        exception when unique_violation then
             raise exception 'an outcome was recorded elsewhere meanwhile' using errcode = '40001';
-        end if;
+        end;
+        outcomes := fresh_ones;
     end if;
 
     if cardinality(skipped_ones) > 0 then
