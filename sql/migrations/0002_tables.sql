@@ -139,7 +139,7 @@ create table muster.finding (
     evidence jsonb not null,
     recorded_at timestamptz not null default now()
 ) partition by range (finding_id);
-create index on muster.finding (task_id);
+create index on muster.finding (job_id, task_id);
 comment on table muster.finding is 'One failed rule at one place. The id follows from task, rule and place, so that a repeat meets itself.';
 
 create table muster.retry (

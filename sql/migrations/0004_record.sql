@@ -279,19 +279,21 @@ begin
         select x.ord, x.task, x.job, x.ride, x.n, t.n as current_n, x.result, x.reason, x.findings as stated,
                case when x.findings > 0 or x.n > 1 or x.delivery > 1 then (
                    select count(*) from muster.finding f
-                   where f.task_id = x.task and f.finding_id between muster.id_floor(x.task) and muster.id_ceiling(x.task)
+                   where f.job_id = x.job and f.task_id = x.task and f.finding_id between muster.id_floor(x.task) and muster.id_ceiling(x.task)
                      and f.task_digest = x.task_digest and f.input_digest is not distinct from x.input_digest) end as stored,
                x.determined, x.computed, x.input_digest,
                case when t.job_id is null then 'unknown_task' when t.task_digest <> x.task_digest then 'wrong_task_digest'
-                    when t.queue <> x.queue then 'wrong_queue' when t.job_id <> x.job then 'wrong_job' end as wrong
+                    when t.queue <> x.queue then 'wrong_queue' when t.job_id <> x.job then 'wrong_job'
+                    when x.result = 'planned' and not coalesce(t.stage = 'plan'
+                        and jsonb_array_length(o_plan[x.ord]::jsonb -> 'shards') between 1 and 4096, false) then 'bad_plan' end as wrong
         from unnest(o_task, o_job, o_ride, o_n, o_delivery, o_queue, o_task_digest, o_input_digest, o_result, o_reason,
                     o_findings, o_determined, o_computed)
              with ordinality as x(task, job, ride, n, delivery, queue, task_digest, input_digest, result, reason, findings,
                     determined, computed, ord)
         left join lateral (
-            select j.job_id, j.task_digest, j.queue, j.n from muster.job j where j.job_id = x.task
+            select j.job_id, j.task_digest, j.queue, j.n, j.stage from muster.job j where j.job_id = x.task
             union all
-            select t.job_id, t.task_digest, t.queue, t.n from muster.task t where t.task_id = x.task and x.task <> x.job) as t on true
+            select t.job_id, t.task_digest, t.queue, t.n, t.stage from muster.task t where t.task_id = x.task and x.task <> x.job) as t on true
         offset 0 -- computed once
     ) as y
     left join muster.outcome p on p.task_id = y.task;
@@ -465,9 +467,11 @@ begin
     on conflict (minute) do update set created = excluded.created, sequence = excluded.sequence, stored_at = excluded.stored_at,
         noted_at = excluded.noted_at;
     if outcomes > 0 then
-        perform muster.audit_append('recorder', 'record',
-            '[' || string_agg('["outcome","' || task || '","' || encode(determined, 'hex') || '"]', ',') || ']')
-        from batch_outcome where state = 'new';
+        perform muster.audit_append('recorder', 'record', '[' || string_agg(text, ',') || ']')
+        from (select '["outcome","' || task || '","' || encode(determined, 'hex') || '"]' as text from batch_outcome where state = 'new'
+              union all
+              select '["task","' || t.task_id || '","' || encode(t.task_digest, 'hex') || '"]' from muster.task t
+              where planned > 0 and t.job_id in (select job from batch_outcome where state = 'new' and result = 'planned')) as changed;
     end if;
     return next;
 end

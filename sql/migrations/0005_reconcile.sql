@@ -182,9 +182,13 @@ create function muster.counts() returns table (name text, value bigint)
     language sql stable security definer set search_path = pg_catalog, muster
     as $$
     select 'outbox_unpublished', count(*) from muster.outbox where published_at is null
-    union all select 'default_rows', (select count(*) from muster.job_default) + (select count(*) from muster.outcome_default)
+    union all select 'default_rows', (select count(*) from muster.job_default) + (select count(*) from muster.task_default)
+        + (select count(*) from muster.outcome_default) + (select count(*) from muster.finding_default)
     union all select 'outcome_conflict', count(*) from muster.outcome_conflict
+    union all select 'late_result', count(*) from muster.late_result
     union all select 'quarantine', count(*) from muster.quarantine
+    union all select 'rejection', count(*) from muster.rejection
+    union all select 'retry', count(*) from muster.retry
     $$;
 comment on function muster.counts is 'Small numbers that operators look at.';
 

@@ -108,7 +108,8 @@ select f.finding_id, f.fingerprint, f.job_id, f.task_id, j.pack, j.source_name a
        o.result in ('cancelled', 'exhausted', 'error') as is_partial,
        f.record_no, f.byte_off, f.length, f.line, f.subject, f.part, f.message, f.evidence, f.recorded_at
 from muster.finding f
-join muster.outcome o on o.task_id = f.task_id and o.input_digest is not distinct from f.input_digest
+join muster.outcome o on o.task_id = f.task_id
+    and (o.input_digest = f.input_digest or (o.input_digest is null and o.result in ('cancelled', 'exhausted')))
 join muster.job j on j.job_id = f.job_id
 where not exists (select from muster.task t where t.job_id = f.job_id and t.retry_of = f.task_id);
 comment on view report.finding is 'One row per failed rule at one place, of outcomes that are recorded.';
@@ -182,6 +183,18 @@ comment on column report.reconciliation.findings_stored is 'Findings that stand 
 comment on column report.reconciliation.findings_stated is 'Findings that the outcomes state.';
 comment on column report.reconciliation.balanced is 'True if all agree, or the job has no verdict yet. There must be no false.';
 
+create view report.alert as
+select c.name, c.value, a.hint
+from muster.counts() as c
+join (values ('outcome_conflict', 'two agents computed different outcomes from equal input: compare their versions'),
+             ('quarantine', 'results that belong to no task of ours: look at muster.quarantine'),
+             ('default_rows', 'rows outside all weekly partitions: is the leader running muster.maintain()?')) as a (name, hint) using (name)
+where c.value > 0;
+comment on view report.alert is 'What should never be, if it is: one row per kind. Empty on a good day.';
+comment on column report.alert.name is 'Kind: outcome_conflict, quarantine, default_rows.';
+comment on column report.alert.value is 'How many there are.';
+comment on column report.alert.hint is 'What it means and what to do.';
+
 -- ---- who may what ----
 
 revoke all on all tables in schema muster from public;
@@ -189,7 +202,7 @@ revoke all on all functions in schema muster from public;
 grant select on all tables in schema report to muster_reporter, muster_auditor;
 alter default privileges in schema report grant select on tables to muster_reporter, muster_auditor;
 grant usage on schema muster to muster_auditor;
-grant execute on function muster.job_rules to muster_reporter, muster_auditor;
+grant execute on function muster.job_rules, muster.counts to muster_reporter, muster_auditor;
 grant select on muster.audit, muster.quarantine, muster.outcome_conflict, muster.late_result, muster.rejection to muster_auditor;
 grant execute on function muster.lock_key, muster.lock_beat, muster.lock_stale, muster.lock_end to muster_dispatcher, muster_recorder;
 grant execute on function muster.claim_keys, muster.accept_jobs, muster.outbox_pending, muster.outbox_published,

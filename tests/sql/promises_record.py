@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the recording of results is promised: once, completely, from our own tasks only."""
-from calls import FAIL, INPUT, Job, Stream, accept, derive, sha, uuid7
+from calls import FAIL, INPUT, Job, Stream, accept, derive, plan_of, sha, uuid7
 
 
 def an_outcome_is_recorded_once_however_often_it_comes(world):
@@ -188,6 +188,21 @@ def a_finding_with_another_task_digest_is_quarantined(world):
 def a_finding_on_another_queues_subject_is_quarantined(world):
     job, stream = accept(world.db, Job()), Stream()
     assert _quarantined(world, stream, [], [stream.finding(job, queue="aml")]) == "wrong_queue"
+
+
+def a_plan_of_a_task_that_plans_nothing_is_quarantined(world):
+    job, stream = accept(world.db, Job()), Stream()
+    assert _quarantined(world, stream, [stream.outcome(job, result="planned", plan=plan_of(2))]) == "bad_plan"
+
+
+def a_plan_without_shards_is_quarantined(world):
+    job, stream = accept(world.db, Job(stage="plan")), Stream()
+    assert _quarantined(world, stream, [stream.outcome(job, result="planned", plan=plan_of(0))]) == "bad_plan"
+
+
+def a_plan_that_is_no_plan_is_quarantined(world):
+    job, stream = accept(world.db, Job(stage="plan")), Stream()
+    assert _quarantined(world, stream, [stream.outcome(job, result="planned")]) == "bad_plan"
 
 
 def what_c_could_not_read_is_quarantined_with_its_bytes(world):

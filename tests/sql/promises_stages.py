@@ -152,6 +152,13 @@ def findings_are_reported_through_an_outcome_of_the_same_input(world):
     assert world.db.rows("select record_no, is_partial from report.finding") == [["1", "f"]]
 
 
+def findings_of_a_task_that_was_ended_are_reported_as_partial(world):
+    job, stream = accept(world.db, Job()), Stream()
+    stream.record(world.db, [], [stream.finding(job, 3)])
+    world.db.rows(f"select muster.end_task('{job.id}', 'exhausted', 'crashed', 'five agents')")
+    assert world.db.rows("select record_no, is_partial from report.finding") == [["3", "t"]]
+
+
 def the_status_of_a_job_is_found_by_id_and_by_key(world):
     job, stream = accept(world.db, Job(key="eod-1")), Stream()
     world.db.rows(f"select muster.claim_keys(array['eod-1'], array['{job.id}']::uuid[], array[sha256('x')])")
