@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of muster-recorder share: one loop that takes result messages in the order of their stream, records
+ * them batch by batch, and acknowledges what is committed. */
+#ifndef MU_RECORDER_H
+#define MU_RECORDER_H
+
+#include "daemon/daemon.h"
+#include "format/config.h"
+#include "outside/bus.h"
+#include "outside/service.h"
+#include "outside/store.h"
+#include "results.h"
+
+/* Which message of which stream was the last to be recorded: written in the recording transaction, and the truth
+ * against the consumer's own floor. */
+struct position {
+    char created[40];
+    uint64_t sequence;
+    int64_t stored_us;
+    bool known;
+};
+
+struct recorder {
+    struct mu_config *config;
+    struct mu_bus *bus;
+    struct mu_store *store;
+    struct mu_store *beat;      /* own session for the lock's beat */
+    struct mu_args *args;
+    struct mu_service *service;
+    struct mu_pull *pull;
+    struct results batch;
+    struct position position;
+    struct mu_message *held;    /* taken, and waiting for a gap before it to be filled */
+    bool active;                /* holds the lock */
+    int64_t beat_ms, try_ms, verify_ms, thin_ms, store_next_ms, broker_lost_ms;
+    struct mu_backoff backoff;
+    uint64_t generation;
+};
+
+/* ---- position.c ---- */
+/* Reads the position and compares it with the stream; if the stream went back or is new, notes the newest kept
+ * position that still matches, or the stream's beginning, in a commit of its own. */
+MU_MUST bool position_settle(struct recorder *r, struct mu_error *err);
+/* Fetches what lies between the position and `sequence` and was not delivered: a dead predecessor had pulled it. */
+MU_MUST bool position_fill_gap(struct recorder *r, uint64_t sequence, struct mu_error *err);
+
+/* ---- lock.c ---- */
+MU_MUST bool lock_try(struct recorder *r, struct mu_error *err);
+MU_MUST bool lock_beat(struct recorder *r, struct mu_error *err);
+void lock_let_go(struct recorder *r);
+
+#endif
