@@ -223,19 +223,20 @@ static bool tree_path(const struct sandbox *s, const char *in_tree, const char *
     return access(out, F_OK) == 0;
 }
 
-static bool write_config(struct sandbox *s, const struct sandbox_options *o, struct mu_error *err)
+static bool write_config(struct sandbox *s, struct mu_error *err)
 {
-    char packs[500], lists[500];
+    char packs[500], lists[500], migrations[500];
     if (!tree_path(s, "workers/packs", "packs", packs, sizeof(packs)) ||
-        !tree_path(s, "workers/lists", "lists", lists, sizeof(lists)))
-        return mu_fail(err, MU_BROKEN, "packs and lists are not installed in %s", MUSTER_DATADIR);
+        !tree_path(s, "workers/lists", "lists", lists, sizeof(lists)) ||
+        !tree_path(s, "sql/migrations", "migrations", migrations, sizeof(migrations)))
+        return mu_fail(err, MU_BROKEN, "packs, lists and migrations are not installed in %s", MUSTER_DATADIR);
     MU_AUTO(mu_text_free) struct mu_text conf = {0};
     mu_text_addf(&conf, "# written by `muster dev`\nnats: { url = \"%s\"; };\npostgres: { conninfo = \"%s\"; };\n",
                  s->nats_url, s->conninfo);
-    mu_text_addf(&conf, "data: { packs = \"%s\"; lists = [ \"%s/sources/lists\", \"%s\" ]; };\n", packs, s->dir, lists);
+    mu_text_addf(&conf, "data: { packs = \"%s\"; lists = [ \"%s/sources/lists\", \"%s\" ]; migrations = \"%s\"; };\n", packs,
+                 s->dir, lists, migrations);
     mu_text_addf(&conf, "dispatcher: { provision = true; };\nworker: { roots = [ \"%s/sources\" ]; };\n", s->dir);
     snprintf(s->config, sizeof(s->config), "%s/muster.conf", s->dir);
-    (void)o;
     return write_file(s->config, &conf, err);
 }
 
@@ -347,7 +348,7 @@ bool sandbox_open(struct sandbox *s, const struct sandbox_options *o, struct mu_
     memset(s, 0, sizeof(*s));
     s->keep = o->keep;
     if (!find_own_folder(s, err) || !make_dirs(s, o->dir, err) || !start_broker(s, o->nats_server, err) ||
-        !start_database(s, err) || !write_config(s, o, err))
+        !start_database(s, err) || !write_config(s, err))
         return false;
     if (!tree_path(s, "sql/migrations", "migrations", migrations, sizeof(migrations)))
         return mu_fail(err, MU_BROKEN, "the migrations are not installed in %s", MUSTER_DATADIR);

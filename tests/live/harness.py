@@ -129,7 +129,7 @@ class Site:
         self.dir, self.url, self.conninfo = ready["dir"], ready["nats_url"], ready["conninfo"]
         self.config, self.pids = ready["config"], ready["pids"]
         self.sources = os.path.join(self.dir, "sources")
-        self._nats = None
+        self._nats, self._nats_used = None, 0
 
     def _event(self, *wanted):
         while True:
@@ -194,8 +194,12 @@ class Site:
     # ---- talking to it ----
     @property
     def nats(self):
+        """The test's own connection; made anew after a while of silence, since nobody answered the broker's pings."""
+        if self._nats and time.monotonic() - self._nats_used > 10:
+            self._forget_nats()
         if not self._nats:
             self._nats = Nats(self.url)
+        self._nats_used = time.monotonic()
         return self._nats
 
     def api(self, verb, body, headers=None, timeout=10):
