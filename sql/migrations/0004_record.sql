@@ -103,7 +103,7 @@ begin
             || ',"limits":' || (b -> 'limits')::text || ',"source":' || (b -> 'source')::text
             || ',"input":{"size":' || (plan ->> 'size') || ',"digest":"' || (plan ->> 'digest') || '"},"shard":{"index":' || i
             || ',"count":' || jsonb_array_length(plan -> 'shards') || ',"from":' || (s ->> 'from') || ',"to":' || (s ->> 'to')
-            || ',"first_record":' || (s ->> 'first_record') || ',"records":' || (s ->> 'records') || ',"digest":"'
+            || ',"first_record":' || (s ->> 'first_record') || ',"first_line":' || (s ->> 'first_line') || ',"records":' || (s ->> 'records') || ',"digest":"'
             || (s ->> 'digest') || '"},"plan_task_id":"' || plan_task || '"}', 'UTF8') as body
         from shard
     ), stored as (
