@@ -188,5 +188,5 @@ def tasks_of(db, job):
 
 def plan_of(shards, records_each=10, digest="whole"):
     return {"size": shards * 100, "digest": sha(digest).hex(), "records": shards * records_each, "shard_bytes": 100,
-            "shards": [{"from": i * 100, "to": (i + 1) * 100, "first_record": i * records_each + 1,
+            "shards": [{"from": i * 100, "to": (i + 1) * 100, "first_record": i * records_each + 1, "first_line": i * records_each + 2,
                         "records": records_each, "digest": sha(f"shard {i}").hex()} for i in range(shards)]}
