@@ -2,6 +2,7 @@
 #include "lease.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "daemon/daemon.h"
 #include "progress.h"
 #include "settle.h"
 
@@ -11,6 +12,7 @@
 #include <unistd.h>
 
 #define LEAST_PERIOD_MS 20
+#define DRAIN_GRACE_MS 1000
 #define RENEW_MOST 256 /* deliveries in one round */
 
 struct mu_lease {
@@ -32,6 +34,7 @@ struct mu_lease {
     uint64_t next_number;
     int64_t settled;
     const char *state;
+    int64_t drain_until_ms; /* lease thread; 0: nobody has asked to stop */
     const struct mu_delivery *running_delivery; /* what is run now; working thread */
     const struct mu_ride *running_ride;
     const struct mu_task *running;
@@ -53,6 +56,20 @@ static void sleep_until(struct mu_lease *l, int64_t until_ms)
     struct timespec to = {.tv_sec = until_ms / 1000, .tv_nsec = until_ms % 1000 * 1000000};
     l->wake_ms = until_ms;
     pthread_cond_timedwait(&l->wake, &l->lock, &to);
+}
+
+/* Asked to stop, the process ends in time, whatever the working thread does. */
+static void check_drain(struct mu_lease *l)
+{
+    int64_t now = mu_clock_ms();
+    if (!mu_daemon_should_stop())
+        return;
+    if (!l->drain_until_ms)
+        l->drain_until_ms = now + l->config->worker_drain_ms;
+    if (now < l->drain_until_ms + DRAIN_GRACE_MS)
+        return;
+    mu_say(MU_LOG_ERROR, "the drain did not end in time, ending this process; the leases of what it holds run out");
+    _exit(1);
 }
 
 /* With the lock held; let go of while the broker is asked. */
@@ -163,6 +180,7 @@ static void *lease_thread(void *ctx)
             sleep_until(l, next);
             continue;
         }
+        check_drain(l);
         look(l, &w);
         if (w.moved)
             renew(l);

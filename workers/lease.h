@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The lease thread and what it shares with the working thread. It renews the deliveries that the working thread holds,
  * only while that one's progress counter moves (a hung check loses its task), writes the agent's entry in the registry,
- * and ends the process when a task outruns its limit or stalls. It touches nothing else. */
+ * and ends the process when a task outruns its limit or stalls, or
+ * when it does not end within its drain. It touches nothing else. */
 #ifndef MU_LEASE_H
 #define MU_LEASE_H
 

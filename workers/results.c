@@ -24,6 +24,7 @@ struct mu_results {
     struct post posts[POSTS_MAX];
     size_t open;
     bool complained;
+    struct mu_error broken;
 };
 
 bool mu_results_open(struct mu_results **out, const struct mu_results_setup *setup, struct mu_error *err)
@@ -53,6 +54,8 @@ void mu_results_free(struct mu_results *r)
 static void put_off(struct mu_results *r, struct post *p, const struct mu_error *why)
 {
     p->sent = false;
+    if (why->fault != MU_UNAVAILABLE && why->fault != MU_LOST)
+        mu_fail(&r->broken, MU_BROKEN, "a result of %zu bytes can never be published: %s", p->body.len, why->text);
     p->pause_ms = p->pause_ms ? p->pause_ms * 2 : PAUSE_LEAST_MS;
     if (p->pause_ms > PAUSE_MOST_MS)
         p->pause_ms = PAUSE_MOST_MS;
@@ -115,6 +118,11 @@ int64_t mu_results_step(struct mu_results *r)
     return next;
 }
 
+bool mu_results_broken(const struct mu_results *r, struct mu_error *err)
+{
+    return r->broken.fault != MU_OK && !mu_fail(err, r->broken.fault, "%s", r->broken.text);
+}
+
 /* Waits for one PubAck, or a moment. */
 static bool wait_step(struct mu_results *r, struct mu_error *err)
 {
@@ -131,6 +139,8 @@ static bool wait_step(struct mu_results *r, struct mu_error *err)
     if (patient && next > 0 && !mu_flow_under_way(r->flow)) /* nothing is on its way: the broker is away */
         mu_bus_wait(r->setup.bus, -1, next < 100 ? next : 100);
     mu_lease_waiting(r->setup.lease, false);
+    if (mu_results_broken(r, err))
+        return false;
     return patient || mu_fail_code(err, MU_UNAVAILABLE, "drain", "results could not be confirmed in time");
 }
 

@@ -36,6 +36,8 @@ void mu_results_complete(struct mu_results *r, struct mu_delivery *d);
 /* Takes what has been confirmed, sends again what is due; milliseconds until there is something to do (-1: nothing is
  * open). */
 int64_t mu_results_step(struct mu_results *r);
+/* Something can never be published (larger than the broker takes): the program is to stop. */
+bool mu_results_broken(const struct mu_results *r, struct mu_error *err);
 /* Waits until everything has its PubAck. */
 MU_MUST bool mu_results_confirm(struct mu_results *r, struct mu_error *err);
 

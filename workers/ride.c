@@ -165,7 +165,8 @@ static enum member run_member(struct going *g, const struct mu_task *task, bool 
             return MEMBER_STOP;
     if (decision == MU_SUPERSEDED)
         return MEMBER_SKIPPED;
-    mu_lease_renewed(g->d);
+    if (!first)
+        mu_lease_renewed(g->d); /* the start mark has just been written */
     mu_log_task(task->id_text, task->job_text);
     if (task->source || !first)
         mu_worker_event(g->w, "claimed", task, "");

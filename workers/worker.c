@@ -142,6 +142,7 @@ bool mu_worker_tick(struct mu_worker *w)
         if (w->running_long)
             mu_drain_arrivals(w);
         (void)mu_lease_lost(w->lease, &w->fault);
+        (void)mu_results_broken(w->results, &w->fault);
     }
     return !w->draining && w->fault.fault == MU_OK;
 }

@@ -189,10 +189,12 @@ def a_drained_agent_hands_back_without_burning_an_attempt(rig):
     want = undisturbed(rig, data)
     task = rig.task(uri=rig.source("d.csv", data))
     rig.publish(task)
+
+    def checkpoint_owner():
+        return ((rig.state(task) or {}).get("checkpoint") or {}).get("owner")
     for i in range(7):  # more often than crashes are allowed
-        agent = rig.agent(f"a{i}", **SLOW)
-        wait_until(lambda: (rig.state(task) or {}).get("owner") == agent.name
-                   and (rig.state(task)["checkpoint"] or {}).get("owner") == agent.name or rig.outcomes(task), what="a checkpoint")
+        agent = rig.agent(f"a{i}", worker__read_limit="600KiB")
+        wait_until(lambda: checkpoint_owner() == agent.name or rig.outcomes(task), what="a checkpoint")
         assert agent.stop() == 0, agent.tail()
         if rig.outcomes(task):
             break
@@ -232,6 +234,43 @@ def a_poison_task_takes_no_companion_with_it(rig):
     assert sorted(o["task_id"] for o in outcomes) == sorted(t["task_id"] for t in tasks)
     assert all(o["delivery"] == 2 for o in outcomes)
     assert not any(rig.state(t) for t in tasks)
+
+
+def a_bundle_whose_agent_dies_before_the_ack_says_nothing_else_later(rig):
+    tasks = [rig.task(records=[{"id": str(i), "v": "x"}]) for i in range(5)]
+    rig.publish(tasks)
+    assert rig.agent("a1", fail="worker.after_outcome=crash").ended() != 0
+    rig.agent("a2")
+    wait_until(rig.queue_empty)
+    for task in tasks:
+        first, second = rig.outcomes(task)
+        assert determined(first) == determined(second) and (first["delivery"], second["delivery"]) == (1, 2)
+        assert len(rig.findings(task)) == 1 and first["findings"] == second["findings"]
+
+
+def many_findings_leave_in_messages_of_their_own(rig):
+    rig.agent()
+    data = rows(6000, wrong=1)
+    file_task = rig.task(uri=rig.source("wrong.csv", data))
+    inline = rig.task(records=[{"id": f"r{i}", "v": "wrong"} for i in range(3000)])
+    rig.publish(file_task)
+    rig.publish(inline)
+    for task, count in ((file_task, 6000), (inline, 3000)):
+        outcome = rig.outcome(task)
+        assert outcome["findings_total"] == count and "findings" not in outcome, (count, outcome["findings_total"])
+        assert len(rig.findings(task)) == count
+    sizes = [len(body) for _, _, _, body in rig.nats.messages("MUSTER_RESULTS")]
+    assert max(sizes) <= 512 * 1024, max(sizes)
+
+
+def an_agent_that_hangs_in_a_drain_ends_all_the_same(rig):
+    task = rig.task(uri=rig.source("hang.csv", rows(100)))
+    agent = rig.agent(fail="worker.opened=hang", worker__drain="200ms")
+    rig.publish(task)
+    wait_until(lambda: (rig.nats.kv("muster_agents", "a1") or {}).get("tasks"), what="a task in the registry")
+    assert agent.stop() == 1, agent.tail()
+    rig.agent("a2")
+    assert rig.outcome(task)["records"] == 100
 
 
 def an_old_publication_is_dropped(rig):
