@@ -27,7 +27,8 @@ static void put_checks(struct mu_text *t)
     mu_text_putc(t, ']');
 }
 
-static void put_texts(struct mu_text *t, const char *key, const char *(*at)(const void *ctx, size_t i), const void *ctx)
+static void put_texts(struct mu_text *t, const char *key, const char *(*at)(const void *ctx, size_t i),
+                      const void *ctx)
 {
     const char *text;
     mu_json_key(t, key);
@@ -142,7 +143,8 @@ static bool wait_still(const struct mu_agent *a, struct mu_bus *bus, struct stan
     uint64_t first = s->sequence;
     while (mu_clock_ms() < until) {
         if (!mu_daemon_wait(a->config->worker_heartbeat_ms / 4 + 1))
-            return mu_fail_code(err, MU_UNAVAILABLE, "stopping", "asked to stop while waiting for the agent id %s", a->id);
+            return mu_fail_code(err, MU_UNAVAILABLE, "stopping",
+                                "asked to stop while waiting for the agent id %s", a->id);
         if (!look(a, bus, s, err))
             return false;
         if (!s->present)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a running task leaves behind on its way: batches of findings, and checkpoints that count only findings that are
- * confirmed. */
+/* What a running task leaves behind on its way: batches of findings, and checkpoints that count only findings
+ * that are confirmed. */
 #include "base/clock.h"
 #include "daemon/failpoint.h"
 #include "work.h"

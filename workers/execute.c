@@ -7,7 +7,8 @@
 
 struct mu_reader_limits mu_work_limits(const struct mu_work *k)
 {
-    return (struct mu_reader_limits){.record_bytes = (size_t)k->task->record_bytes, .fields = (size_t)k->task->fields};
+    return (struct mu_reader_limits){.record_bytes = (size_t)k->task->record_bytes,
+                                     .fields = (size_t)k->task->fields};
 }
 
 bool mu_work_open_run(struct mu_work *k, struct mu_error *err)
@@ -15,7 +16,8 @@ bool mu_work_open_run(struct mu_work *k, struct mu_error *err)
     const struct mu_run_setup setup = {.task = k->task,
                                        .ready = k->ready,
                                        .limits = mu_work_limits(k),
-                                       .source_digest = k->task->has_shard ? k->task->input_digest : k->input};
+                                       .source_digest =
+                                           k->task->has_shard ? k->task->input_digest : k->input};
     return mu_run_open(&k->run, &setup, err);
 }
 
@@ -145,7 +147,8 @@ bool mu_work_is_deferral(const struct mu_error *err)
     return false;
 }
 
-/* Counters and findings of a run that did not reach its end say nothing; what has left of them stays marked partial. */
+/* Counters and findings of a run that did not reach its end say nothing; what has left of them stays marked
+ * partial. */
 void mu_work_write_failure(const struct mu_work *k, const struct mu_error *why, struct mu_text *out)
 {
     static const char *const refusals[] = {"bad_task", "path_refused", "unknown_format"};

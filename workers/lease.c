@@ -25,25 +25,25 @@ struct mu_lease {
     atomic_ullong moves; /* written by the working thread, read here */
     atomic_bool waits;   /* likewise */
 
-    pthread_mutex_t lock; /* of all that follows */
-    pthread_cond_t wake;  /* on CLOCK_MONOTONIC */
-    int64_t wake_ms;      /* when the lease thread will look again by itself; its own */
-    bool stop;            /* working thread */
+    pthread_mutex_t lock;     /* of all that follows */
+    pthread_cond_t wake;      /* on CLOCK_MONOTONIC */
+    int64_t wake_ms;          /* when the lease thread will look again by itself; its own */
+    bool stop;                /* working thread */
     struct mu_delivery *held; /* working thread */
     size_t held_count;
     uint64_t next_number;
     int64_t settled;
     const char *state;
-    int64_t drain_until_ms; /* lease thread; 0: nobody has asked to stop */
+    int64_t drain_until_ms;                     /* lease thread; 0: nobody has asked to stop */
     const struct mu_delivery *running_delivery; /* what is run now; working thread */
     const struct mu_ride *running_ride;
     const struct mu_task *running;
-    uint64_t run_number; /* grows with each task that is run */
+    uint64_t run_number;  /* grows with each task that is run */
     struct mu_error lost; /* lease thread */
 };
 
-/* The lease thread's own view of the running task: time is summed up between looks, so that a process that was stopped
- * does not take its sleep for a stall. */
+/* The lease thread's own view of the running task: time is summed up between looks, so that a process that
+ * was stopped does not take its sleep for a stall. */
 struct watch {
     uint64_t run_number;
     unsigned long long moves;
@@ -68,7 +68,8 @@ static void check_drain(struct mu_lease *l)
         l->drain_until_ms = now + l->config->worker_drain_ms;
     if (now < l->drain_until_ms + DRAIN_GRACE_MS)
         return;
-    mu_say(MU_LOG_ERROR, "the drain did not end in time, ending this process; the leases of what it holds run out");
+    mu_say(MU_LOG_ERROR,
+           "the drain did not end in time, ending this process; the leases of what it holds run out");
     _exit(1);
 }
 
@@ -85,7 +86,8 @@ static void renew(struct mu_lease *l)
         due = calloc(l->held_count < RENEW_MOST ? l->held_count : RENEW_MOST, sizeof(*due));
     for (struct mu_delivery *d = l->held; due && d && count < RENEW_MOST; d = d->next) {
         int64_t age = now - atomic_load(&d->alive_ms);
-        /* beyond ack_wait an answer proves nothing: a zombie's +WPI is answered too, so the doubt stays until a CAS */
+        /* beyond ack_wait an answer proves nothing: a zombie's +WPI is answered too, so the doubt stays until
+         * a CAS */
         if (age + l->period_ms / 2 < third || age > l->config->task_ack_wait_ms)
             continue;
         if (mu_copy_text(due[count].subject, sizeof(due[count].subject), mu_span_of(d->message->reply)))
@@ -94,7 +96,8 @@ static void renew(struct mu_lease *l)
     pthread_mutex_unlock(&l->lock);
     size_t answered = 0;
     struct mu_error err = {0};
-    while (answered < count && mu_work_in_progress(l->bus, due[answered].subject, third < 2000 ? third : 2000, &err))
+    while (answered < count &&
+           mu_work_in_progress(l->bus, due[answered].subject, third < 2000 ? third : 2000, &err))
         answered++;
     pthread_mutex_lock(&l->lock);
     for (struct mu_delivery *d = l->held; d; d = d->next)
@@ -131,15 +134,16 @@ static void beat(struct mu_lease *l)
 static void overrun(struct mu_lease *l, const char *reason, int64_t limit_ms)
 {
     char message[160];
-    snprintf(message, sizeof(message), "the task %s %lld ms", reason[0] == 's' ? "made no progress for" : "ran longer than",
-             (long long)limit_ms);
+    snprintf(message, sizeof(message), "the task %s %lld ms",
+             reason[0] == 's' ? "made no progress for" : "ran longer than", (long long)limit_ms);
     const struct mu_task *task = l->running;
     mu_log(MU_LOG_ERROR, "a task has outrun its limit, ending this process", MU_F("reason", reason),
            MU_F("task_id", task->id_text), MU_N("limit_ms", limit_ms));
     bool mine = !mu_lease_doubtful(l, l->running_delivery) ||
                 mu_progress_is_mine(l->bus, task->id_text, l->agent->incarnation);
     if (mine)
-        mu_settle_overrun(l->bus, l->agent, l->running_ride, task, l->running_delivery->message, reason, message);
+        mu_settle_overrun(l->bus, l->agent, l->running_ride, task, l->running_delivery->message, reason,
+                          message);
     _exit(1);
 }
 
@@ -200,8 +204,8 @@ static int64_t least(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-bool mu_lease_open(struct mu_lease **out, struct mu_bus *bus, struct mu_agent *agent, const struct mu_config *config,
-                   struct mu_error *err)
+bool mu_lease_open(struct mu_lease **out, struct mu_bus *bus, struct mu_agent *agent,
+                   const struct mu_config *config, struct mu_error *err)
 {
     MU_AUTO(mu_lease_free) struct mu_lease *l = calloc(1, sizeof(*l));
     pthread_condattr_t attributes;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* muster-worker: one agent. Its life: it connects, takes its id in the registry, pulls tasks of its queues by priority,
- * runs them, publishes what they found, acknowledges. Its normal end: SIGTERM or `drain`; it pulls no more, saves and
- * hands back what it holds (within worker.drain), leaves the registry, ends with 0. Its emergency end, kill -9
- * included: the leases of what it holds run out, and other agents go on from the last checkpoints. A task that hangs
- * or outruns its limit ends the process from the lease thread. */
+/* muster-worker: one agent. Its life: it connects, takes its id in the registry, pulls tasks of its queues by
+ * priority, runs them, publishes what they found, acknowledges. Its normal end: SIGTERM or `drain`; it pulls
+ * no more, saves and hands back what it holds (within worker.drain), leaves the registry, ends with 0. Its
+ * emergency end, kill -9 included: the leases of what it holds run out, and other agents go on from the last
+ * checkpoints. A task that hangs or outruns its limit ends the process from the lease thread. */
 #include "base/log.h"
 #include "daemon/daemon.h"
 #include "daemon/options.h"

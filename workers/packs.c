@@ -33,14 +33,16 @@ struct mu_packs {
     struct slot slots[READY_MOST];
     struct shelf *shelves;
     uint64_t clock;
-    struct last { /* what was asked for before: members of a bundle share these values, so that equality is identity */
+    struct last { /* what was asked for before: members of a bundle share these values, so that equality is
+                     identity */
         const struct slot *slot;
         json_t *lists, *params; /* held, so that no others get their addresses */
         int32_t as_of;
     } last;
 };
 
-bool mu_packs_new(struct mu_packs **out, struct mu_bus *bus, const struct mu_config *config, struct mu_error *err)
+bool mu_packs_new(struct mu_packs **out, struct mu_bus *bus, const struct mu_config *config,
+                  struct mu_error *err)
 {
     struct mu_packs *p = calloc(1, sizeof(*p));
     if (!p)
@@ -84,8 +86,8 @@ static void remember(struct mu_packs *p, const struct slot *s, const struct mu_t
 static bool is_like_last(const struct mu_packs *p, const struct mu_task *task)
 {
     const struct last *l = &p->last;
-    return l->slot && l->slot->ready && task->lists == l->lists && task->params == l->params && task->as_of == l->as_of &&
-           mu_digest_equal(&l->slot->pack->digest, &task->pack.digest);
+    return l->slot && l->slot->ready && task->lists == l->lists && task->params == l->params &&
+           task->as_of == l->as_of && mu_digest_equal(&l->slot->pack->digest, &task->pack.digest);
 }
 
 static void empty_slot(struct mu_packs *p, struct slot *s)
@@ -138,8 +140,8 @@ static struct shelf *find_shelf(struct mu_packs *p, const struct mu_digest *dige
 }
 
 /* From the first directory whose file of that name and version is the pinned one. */
-static bool load_list(struct mu_packs *p, const char *name, const char *version, const struct mu_digest *digest,
-                      struct shelf **out, struct mu_error *err)
+static bool load_list(struct mu_packs *p, const char *name, const char *version,
+                      const struct mu_digest *digest, struct shelf **out, struct mu_error *err)
 {
     for (size_t i = 0; i < p->config->data_lists.count; i++) {
         MU_AUTO(mu_text_free) struct mu_text bytes = MU_TEXT(LIST_BYTES_MAX);
@@ -162,8 +164,8 @@ static bool load_list(struct mu_packs *p, const char *name, const char *version,
         *out = s;
         return true;
     }
-    return mu_fail_code(err, MU_UNAVAILABLE, "list_missing", "list %s@%s with the pinned digest is not on this agent", name,
-                        version);
+    return mu_fail_code(err, MU_UNAVAILABLE, "list_missing",
+                        "list %s@%s with the pinned digest is not on this agent", name, version);
 }
 
 /* Names come from a task: they must stay names. */
@@ -182,8 +184,8 @@ static bool take_lists(struct mu_packs *p, struct slot *s, const struct mu_task 
         const char *name = mu_json_text(pin, "name"), *version = mu_json_text(pin, "version");
         struct mu_digest digest;
         if (!is_plain(name) || !is_plain(version) || !mu_digest_parse(mu_json_span(pin, "digest"), &digest))
-            return mu_reject(err, "bad_task", "/lists", "the task pins no list for the pack's alias \"%.60s\"",
-                             s->pack->lists[i].alias);
+            return mu_reject(err, "bad_task", "/lists",
+                             "the task pins no list for the pack's alias \"%.60s\"", s->pack->lists[i].alias);
         struct shelf *shelf = find_shelf(p, &digest);
         if (!shelf && !load_list(p, name, version, &digest, &shelf, err))
             return false;
@@ -193,7 +195,8 @@ static bool take_lists(struct mu_packs *p, struct slot *s, const struct mu_task 
     return true;
 }
 
-static bool fetch_pack(struct mu_packs *p, const struct mu_task *task, struct mu_text *out, struct mu_error *err)
+static bool fetch_pack(struct mu_packs *p, const struct mu_task *task, struct mu_text *out,
+                       struct mu_error *err)
 {
     MU_AUTO(mu_entry_free) struct mu_entry e = {0};
     char key[128];
@@ -204,15 +207,16 @@ static bool fetch_pack(struct mu_packs *p, const struct mu_task *task, struct mu
         if (!mu_kv_get(p->bus, MU_BUCKET_PACKS, key, &e, err))
             return false;
         if (!e.present)
-            return mu_fail_code(err, MU_UNAVAILABLE, "pack_missing", "pack %s@%s is not in force", task->pack.name,
-                                task->pack.version);
+            return mu_fail_code(err, MU_UNAVAILABLE, "pack_missing", "pack %s@%s is not in force",
+                                task->pack.name, task->pack.version);
         mu_text_add(out, mu_text_span(&e.value));
     }
     struct mu_digest found = mu_digest_of(mu_text_span(out));
     if (mu_digest_equal(&found, &task->pack.digest))
         return mu_text_ok(out, err);
     if (task->pack_document)
-        return mu_reject(err, "bad_task", "/pack/digest", "the rules in the task are not those that its digest names");
+        return mu_reject(err, "bad_task", "/pack/digest",
+                         "the rules in the task are not those that its digest names");
     return mu_fail_code(err, MU_UNAVAILABLE, "pack_missing", "pack %s@%s in force is not the pinned one",
                         task->pack.name, task->pack.version);
 }
@@ -228,7 +232,8 @@ static bool make_ready(struct mu_packs *p, struct slot *s, const struct mu_task 
     return mu_ready_new(&s->ready, &setup, err);
 }
 
-bool mu_packs_get(struct mu_packs *p, const struct mu_task *task, const struct mu_ready **out, struct mu_error *err)
+bool mu_packs_get(struct mu_packs *p, const struct mu_task *task, const struct mu_ready **out,
+                  struct mu_error *err)
 {
     if (is_like_last(p, task)) {
         *out = p->last.slot->ready;

@@ -19,7 +19,8 @@ static bool restore(struct mu_work *k, struct mu_error *err)
     if (mu_json_int(p->resume, "source_size", -1) != k->source->size)
         return mu_reject(err, "source_changed", "", "the source is not what the earlier agents read");
     const char *stage = mu_json_text(p->resume, "stage");
-    if (stage && strcmp(stage, "plan") == 0 && mu_plan_restore(k->plan, json_object_get(p->resume, "run"), &why)) {
+    if (stage && strcmp(stage, "plan") == 0 &&
+        mu_plan_restore(k->plan, json_object_get(p->resume, "run"), &why)) {
         k->started_us = p->started_us;
         mu_worker_event(k->w, "resumed", k->task, "");
         return true;

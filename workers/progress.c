@@ -37,11 +37,13 @@ void mu_mark_fini(struct mu_mark *m)
     m->doc = NULL;
 }
 
-enum mu_decision mu_progress_decide(const struct mu_mark *stored, const struct mu_claim *claim, int64_t *crashes)
+enum mu_decision mu_progress_decide(const struct mu_mark *stored, const struct mu_claim *claim,
+                                    int64_t *crashes)
 {
     *crashes = 0;
     if (!stored || strcmp(stored->task_digest, claim->task_digest) != 0)
-        return MU_START; /* nothing there, or another task's: an id is never reused, so this was put by hand */
+        return MU_START; /* nothing there, or another task's: an id is never reused, so this was put by hand
+                          */
     if (stored->n > claim->n)
         return MU_SUPERSEDED;
     if (claim->fresh && stored->n < claim->n)
@@ -55,8 +57,8 @@ enum mu_decision mu_progress_decide(const struct mu_mark *stored, const struct m
     return MU_START;
 }
 
-void mu_progress_init(struct mu_progress *p, struct mu_bus *bus, const struct mu_task *task, const char *agent,
-                      const char *incarnation, int64_t n)
+void mu_progress_init(struct mu_progress *p, struct mu_bus *bus, const struct mu_task *task,
+                      const char *agent, const char *incarnation, int64_t n)
 {
     p->bus = bus;
     p->task = task;
@@ -90,8 +92,8 @@ static void write_state(const struct mu_progress *p, bool released, struct mu_te
     mu_text_putc(t, '}');
 }
 
-static bool find_mark(struct mu_bus *bus, const char *task_id, struct mu_mark *mark, bool *found, uint64_t *sequence,
-                      struct mu_error *err)
+static bool find_mark(struct mu_bus *bus, const char *task_id, struct mu_mark *mark, bool *found,
+                      uint64_t *sequence, struct mu_error *err)
 {
     MU_AUTO(mu_entry_free) struct mu_entry e = {0};
     struct mu_error unreadable = {0};
@@ -103,8 +105,8 @@ static bool find_mark(struct mu_bus *bus, const char *task_id, struct mu_mark *m
     return true;
 }
 
-/* Compare-and-set; refused although what stands there is ours: the store was rolled back, so take its sequence and
- * write again. */
+/* Compare-and-set; refused although what stands there is ours: the store was rolled back, so take its
+ * sequence and write again. */
 static bool put_state(struct mu_progress *p, bool released, struct mu_error *err)
 {
     MU_AUTO(mu_text_free) struct mu_text t = MU_TEXT(STATE_MAX);
@@ -112,7 +114,8 @@ static bool put_state(struct mu_progress *p, bool released, struct mu_error *err
     write_state(p, released, &t);
     if (!mu_text_ok(&t, err))
         return false;
-    if (mu_kv_cas(p->bus, MU_BUCKET_STATE, p->task->id_text, p->sequence, mu_text_span(&t), &p->sequence, &first)) {
+    if (mu_kv_cas(p->bus, MU_BUCKET_STATE, p->task->id_text, p->sequence, mu_text_span(&t), &p->sequence,
+                  &first)) {
         p->stored = true;
         return true;
     }
@@ -123,7 +126,8 @@ static bool put_state(struct mu_progress *p, bool released, struct mu_error *err
     uint64_t sequence;
     if (!find_mark(p->bus, p->task->id_text, &mark, &found, &sequence, err))
         return false;
-    bool mine = found ? strcmp(mark.incarnation, p->incarnation) == 0 && strcmp(mark.owner, p->agent) == 0 && mark.n <= p->n
+    bool mine = found ? strcmp(mark.incarnation, p->incarnation) == 0 && strcmp(mark.owner, p->agent) == 0 &&
+                            mark.n <= p->n
                       : sequence == 0 && p->stored; /* a wiped store holds nothing of anybody */
     if (!mine)
         return mu_fail(err, MU_LOST, "task %s is %s%s now", p->task->id_text, found ? "owned by " : "settled",
@@ -139,7 +143,8 @@ static void take_over(struct mu_progress *p, const struct mu_mark *mark)
 {
     const json_t *c = mark->checkpoint, *list = json_object_get(c, "resumes");
     const char *owner = mu_json_text(c, "owner");
-    struct mu_resume next = {.record_no = mu_json_int(c, "record_no", 0), .byte_off = mu_json_int(c, "byte_off", 0)};
+    struct mu_resume next = {.record_no = mu_json_int(c, "record_no", 0),
+                             .byte_off = mu_json_int(c, "byte_off", 0)};
     size_t count = json_array_size(list), skip = count >= MU_RESUMES_MAX ? count - MU_RESUMES_MAX + 1 : 0;
     for (size_t i = skip; i < count; i++) {
         const json_t *one = json_array_get(list, i);
@@ -167,7 +172,8 @@ bool mu_progress_claim(struct mu_progress *p, bool fresh, enum mu_decision *out,
     mu_digest_format(&p->task->digest, digest);
     if (!find_mark(p->bus, p->task->id_text, &mark, &found, &p->sequence, err))
         return mu_while(err, "reading the state of task %s", p->task->id_text);
-    const struct mu_claim claim = {.n = p->n, .fresh = fresh, .incarnation = p->incarnation, .task_digest = digest};
+    const struct mu_claim claim = {
+        .n = p->n, .fresh = fresh, .incarnation = p->incarnation, .task_digest = digest};
     enum mu_decision decision = mu_progress_decide(found ? &mark : NULL, &claim, &p->crashes);
     p->stored = found && decision != MU_SUPERSEDED;
     if (decision == MU_RESUME)
@@ -194,7 +200,8 @@ bool mu_progress_release(struct mu_progress *p, struct mu_error *err)
 
 bool mu_progress_assert(struct mu_progress *p, struct mu_error *err)
 {
-    return put_state(p, false, err) || mu_while(err, "asking whether task %s is still ours", p->task->id_text);
+    return put_state(p, false, err) ||
+           mu_while(err, "asking whether task %s is still ours", p->task->id_text);
 }
 
 void mu_progress_purge(struct mu_progress *p)

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How far a task has got: muster_state/<task_id>, from which another agent can go on. It is written by
- * compare-and-set: if two agents think they own a task, one of them gets MU_LOST. A first delivery writes nothing
- * before its first checkpoint.
+ * compare-and-set: if two agents think they own a task, one of them gets MU_LOST. A first delivery writes
+ * nothing before its first checkpoint.
  *
- * The stored form is schemas/state.json; its checkpoint has a `format` of its own. To change it: raise the number, keep
- * the old reader for one release; a checkpoint of a form that nobody reads makes the task start afresh. */
+ * The stored form is schemas/state.json; its checkpoint has a `format` of its own. To change it: raise the
+ * number, keep the old reader for one release; a checkpoint of a form that nobody reads makes the task start
+ * afresh. */
 #ifndef MU_PROGRESS_H
 #define MU_PROGRESS_H
 
@@ -40,7 +41,8 @@ struct mu_claim { /* of the one who asks */
     const char *incarnation, *task_digest;
 };
 /* stored NULL: nothing there. *crashes: what the start mark is to say. */
-enum mu_decision mu_progress_decide(const struct mu_mark *stored, const struct mu_claim *claim, int64_t *crashes);
+enum mu_decision mu_progress_decide(const struct mu_mark *stored, const struct mu_claim *claim,
+                                    int64_t *crashes);
 
 /* One task in the hands of this agent. */
 struct mu_progress {
@@ -48,23 +50,26 @@ struct mu_progress {
     const struct mu_task *task;
     const char *agent, *incarnation;
     int64_t n;
-    uint64_t sequence;          /* of our last write, or what a first one expects */
-    bool stored;                /* something of ours is there: to be purged at the end */
+    uint64_t sequence; /* of our last write, or what a first one expects */
+    bool stored;       /* something of ours is there: to be purged at the end */
     int64_t crashes;
-    struct mu_text checkpoint;  /* last one written or taken over, as JSON; empty: none */
-    json_t *resume;             /* owned: the checkpoint to go on from; NULL: from the beginning */
+    struct mu_text checkpoint; /* last one written or taken over, as JSON; empty: none */
+    json_t *resume;            /* owned: the checkpoint to go on from; NULL: from the beginning */
     struct mu_resume resumes[MU_RESUMES_MAX];
     size_t resume_count;
-    int64_t started_us;         /* when the first agent started */
+    int64_t started_us; /* when the first agent started */
 };
 /* A first delivery: no input, no output. All is borrowed for life. */
-void mu_progress_init(struct mu_progress *p, struct mu_bus *bus, const struct mu_task *task, const char *agent,
-                      const char *incarnation, int64_t n);
+void mu_progress_init(struct mu_progress *p, struct mu_bus *bus, const struct mu_task *task,
+                      const char *agent, const char *incarnation, int64_t n);
 /* Any other delivery: reads, decides, and for START and RESUME writes the start mark. */
-MU_MUST bool mu_progress_claim(struct mu_progress *p, bool fresh, enum mu_decision *out, struct mu_error *err);
-/* Each is durable when it returns true. Every finding that the checkpoint counts must be confirmed already. */
+MU_MUST bool mu_progress_claim(struct mu_progress *p, bool fresh, enum mu_decision *out,
+                               struct mu_error *err);
+/* Each is durable when it returns true. Every finding that the checkpoint counts must be confirmed already.
+ */
 MU_MUST bool mu_progress_save(struct mu_progress *p, struct mu_span checkpoint, struct mu_error *err);
-MU_MUST bool mu_progress_release(struct mu_progress *p, struct mu_error *err); /* handed back: burns nothing */
+MU_MUST bool mu_progress_release(struct mu_progress *p,
+                                 struct mu_error *err); /* handed back: burns nothing */
 /* Is the task still ours? Asked before anything leaves the process after the lease may have run out. */
 MU_MUST bool mu_progress_assert(struct mu_progress *p, struct mu_error *err);
 /* After the outcome. A refusal does not matter: whoever wrote since will come to the same end. */

@@ -55,7 +55,8 @@ static void put_off(struct mu_results *r, struct post *p, const struct mu_error 
 {
     p->sent = false;
     if (why->fault != MU_UNAVAILABLE && why->fault != MU_LOST)
-        mu_fail(&r->broken, MU_BROKEN, "a result of %zu bytes can never be published: %s", p->body.len, why->text);
+        mu_fail(&r->broken, MU_BROKEN, "a result of %zu bytes can never be published: %s", p->body.len,
+                why->text);
     p->pause_ms = p->pause_ms ? p->pause_ms * 2 : PAUSE_LEAST_MS;
     if (p->pause_ms > PAUSE_MOST_MS)
         p->pause_ms = PAUSE_MOST_MS;
@@ -69,8 +70,8 @@ static void send_post(struct mu_results *r, struct post *p)
 {
     struct mu_error err = {0};
     struct mu_header trace = {"traceparent", p->traceparent};
-    p->sent = mu_flow_publish(r->flow, p->subject, NULL, mu_text_span(&p->body), &trace, p->traceparent[0] != '\0',
-                              (uint64_t)(p - r->posts), &err);
+    p->sent = mu_flow_publish(r->flow, p->subject, NULL, mu_text_span(&p->body), &trace,
+                              p->traceparent[0] != '\0', (uint64_t)(p - r->posts), &err);
     if (!p->sent)
         put_off(r, p, &err);
 }
@@ -207,8 +208,8 @@ void mu_result_message_add(struct mu_result_message *m, struct mu_span outcome)
     mu_text_add(&m->outcomes, outcome);
 }
 
-void mu_result_message_defer(struct mu_result_message *m, const struct mu_task *task, int64_t n, const char *class,
-                             const char *reason, const char *text)
+void mu_result_message_defer(struct mu_result_message *m, const struct mu_task *task, int64_t n,
+                             const char *class, const char *reason, const char *text)
 {
     struct mu_text *t = &m->deferred;
     mu_text_puts(t, t->len ? ",{" : "{");

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What leaves the agent for MUSTER_RESULTS: messages of findings, outcomes and deferrals, each at most 512 KiB. They
- * are kept until their PubAck has come and sent again after a time-out (the recorder drops repeats by key). No message
- * id: PROTOCOL §1. Belongs to the working thread. */
+/* What leaves the agent for MUSTER_RESULTS: messages of findings, outcomes and deferrals, each at most 512
+ * KiB. They are kept until their PubAck has come and sent again after a time-out (the recorder drops repeats
+ * by key). No message id: PROTOCOL §1. Belongs to the working thread. */
 #ifndef MU_RESULTS_H
 #define MU_RESULTS_H
 
 #include "lease.h"
 
 #define MU_RESULT_MAX ((size_t)512 * 1024)
-#define MU_PLAN_MAX ((size_t)1000 * 1024) /* of one outcome alone: a plan of thousands of shards; max_payload is 1 MiB */
+#define MU_PLAN_MAX                                                                                          \
+    ((size_t)1000 * 1024) /* of one outcome alone: a plan of thousands of shards; max_payload is 1 MiB */
 #define MU_RESULT_ROOM (MU_RESULT_MAX - 2048) /* what the parts may have beside the envelope */
 
 struct mu_results;
@@ -23,18 +24,19 @@ struct mu_results_setup {
     mu_confirmed *confirmed;
     void *ctx;
 };
-MU_MUST bool mu_results_open(struct mu_results **out, const struct mu_results_setup *setup, struct mu_error *err);
+MU_MUST bool mu_results_open(struct mu_results **out, const struct mu_results_setup *setup,
+                             struct mu_error *err);
 void mu_results_free(struct mu_results *r);
 MU_DEFINE_AUTO(struct mu_results, mu_results_free)
 
-/* Sends, and keeps a copy until the PubAck. With a delivery: its open_posts counts it. traceparent may be NULL. Waits
- * while too many are unconfirmed. */
-MU_MUST bool mu_results_post(struct mu_results *r, const char *subject, struct mu_span body, const char *traceparent,
-                             struct mu_delivery *d, struct mu_error *err);
+/* Sends, and keeps a copy until the PubAck. With a delivery: its open_posts counts it. traceparent may be
+ * NULL. Waits while too many are unconfirmed. */
+MU_MUST bool mu_results_post(struct mu_results *r, const char *subject, struct mu_span body,
+                             const char *traceparent, struct mu_delivery *d, struct mu_error *err);
 /* Nothing more will be posted for the delivery; it may be confirmed at once. */
 void mu_results_complete(struct mu_results *r, struct mu_delivery *d);
-/* Takes what has been confirmed, sends again what is due; milliseconds until there is something to do (-1: nothing is
- * open). */
+/* Takes what has been confirmed, sends again what is due; milliseconds until there is something to do (-1:
+ * nothing is open). */
 int64_t mu_results_step(struct mu_results *r);
 /* Something can never be published (larger than the broker takes): the program is to stop. */
 bool mu_results_broken(const struct mu_results *r, struct mu_error *err);
@@ -52,8 +54,8 @@ void mu_result_message_init(struct mu_result_message *m, const struct mu_agent *
 /* Is there room for so many more bytes? */
 bool mu_result_message_room(const struct mu_result_message *m, size_t len);
 void mu_result_message_add(struct mu_result_message *m, struct mu_span outcome);
-void mu_result_message_defer(struct mu_result_message *m, const struct mu_task *task, int64_t n, const char *class,
-                             const char *reason, const char *text);
+void mu_result_message_defer(struct mu_result_message *m, const struct mu_task *task, int64_t n,
+                             const char *class, const char *reason, const char *text);
 bool mu_result_message_empty(const struct mu_result_message *m);
 void mu_result_message_write(const struct mu_result_message *m, struct mu_text *out);
 void mu_result_message_reset(struct mu_result_message *m);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A queue message. On its first delivery small tasks are run together, and their outcomes leave in one message (or a
- * few), without a word to the key-value store. Everything else is run and accounted member by member, so that a poison
- * task takes no companion with it: each one's outcome is confirmed and its state purged before the next one is marked;
- * the acknowledgement comes last. */
+/* A queue message. On its first delivery small tasks are run together, and their outcomes leave in one
+ * message (or a few), without a word to the key-value store. Everything else is run and accounted member by
+ * member, so that a poison task takes no companion with it: each one's outcome is confirmed and its state
+ * purged before the next one is marked; the acknowledgement comes last. */
 #include "base/clock.h"
 #include "base/log.h"
 #include "daemon/failpoint.h"
@@ -26,8 +26,9 @@ static bool post_message(struct going *g, struct mu_delivery *counted, struct mu
     mu_result_message_reset(&g->message);
     mu_subject_result(subject, g->message.queue, g->message.ride_id);
     MU_FAILPOINT("worker.before_outcome");
-    return mu_text_ok(&body, err) && mu_results_post(g->w->results, subject, mu_text_span(&body),
-                                                     mu_message_header(g->d->message, "traceparent"), counted, err);
+    return mu_text_ok(&body, err) &&
+           mu_results_post(g->w->results, subject, mu_text_span(&body),
+                           mu_message_header(g->d->message, "traceparent"), counted, err);
 }
 
 static void defer(struct going *g, const struct mu_task *task, const struct mu_error *why)
@@ -104,7 +105,8 @@ static void run_together(struct going *g)
         mu_results_complete(g->w->results, g->d);
         return;
     }
-    if (g->d->open_posts && !mu_results_confirm(g->w->results, &late)) /* parts that are under way point to it */
+    if (g->d->open_posts &&
+        !mu_results_confirm(g->w->results, &late)) /* parts that are under way point to it */
         mu_log_failure(MU_WARNING, &late, "the ride comes out of the queue again");
     else
         settle(g, &err);
@@ -114,9 +116,10 @@ static void run_together(struct going *g)
 
 enum member { MEMBER_DONE, MEMBER_SKIPPED, MEMBER_STOP };
 
-/* Runs one task whose progress is ours; what it ended with is in g->message. MEMBER_STOP: *why says how the delivery
- * ends. */
-static enum member run_claimed(struct going *g, struct mu_work *k, enum mu_decision decision, struct mu_error *why)
+/* Runs one task whose progress is ours; what it ended with is in g->message. MEMBER_STOP: *why says how the
+ * delivery ends. */
+static enum member run_claimed(struct going *g, struct mu_work *k, enum mu_decision decision,
+                               struct mu_error *why)
 {
     if (decision == MU_GIVE_UP) {
         mu_work_write_exhausted(k, &g->outcome);
@@ -127,7 +130,8 @@ static enum member run_claimed(struct going *g, struct mu_work *k, enum mu_decis
             mu_work_write_failure(k, why, &g->outcome);
         } else if (mu_work_is_deferral(why)) {
             struct mu_error released = {0};
-            if (k->progress->stored && !mu_work_release(k, &released) && strcmp(released.code, "drain") != 0) {
+            if (k->progress->stored && !mu_work_release(k, &released) &&
+                strcmp(released.code, "drain") != 0) {
                 *why = released;
                 return MEMBER_STOP;
             }
@@ -147,15 +151,15 @@ static enum member run_claimed(struct going *g, struct mu_work *k, enum mu_decis
 /* The outcome leaves and is confirmed, after all findings. */
 static bool publish(struct going *g, struct mu_work *k, struct mu_error *why)
 {
-    if (!mu_work_still_ours(k, why) || !mu_results_confirm(g->w->results, why) || !post_message(g, NULL, why) ||
-        !mu_results_confirm(g->w->results, why))
+    if (!mu_work_still_ours(k, why) || !mu_results_confirm(g->w->results, why) ||
+        !post_message(g, NULL, why) || !mu_results_confirm(g->w->results, why))
         return false;
     MU_FAILPOINT("worker.after_outcome");
     return true;
 }
 
-static enum member run_member(struct going *g, const struct mu_task *task, bool first, struct mu_progress *progress,
-                              struct mu_error *why)
+static enum member run_member(struct going *g, const struct mu_task *task, bool first,
+                              struct mu_progress *progress, struct mu_error *why)
 {
     MU_AUTO(mu_work_fini)
     struct mu_work k = {.w = g->w, .d = g->d, .ride = g->ride, .task = task, .progress = progress};
@@ -209,7 +213,8 @@ static bool reject_members(struct going *g, const struct mu_error *why)
     MU_AUTO(mu_json_free) json_t *doc = NULL;
     struct mu_span rest, raw;
     struct mu_error err = {0};
-    if (strncmp(why->pointer, "/tasks/", 7) != 0 || !mu_json_parse(&doc, g->d->message->body, MU_TASK_MESSAGE_MAX, &err) ||
+    if (strncmp(why->pointer, "/tasks/", 7) != 0 ||
+        !mu_json_parse(&doc, g->d->message->body, MU_TASK_MESSAGE_MAX, &err) ||
         !mu_json_raw(g->d->message->body, "tasks", &rest))
         return false;
     const struct mu_ride ride = {.n = mu_json_int(doc, "n", 1)};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A source through the rules of a pack: chunk by chunk, hashed in the same pass, with a checkpoint whenever one is due
- * and a record boundary lies in the chunk. */
+/* A source through the rules of a pack: chunk by chunk, hashed in the same pass, with a checkpoint whenever
+ * one is due and a record boundary lies in the chunk. */
 #include "base/clock.h"
 #include "base/log.h"
 #include "daemon/failpoint.h"
@@ -69,7 +69,8 @@ static bool hash_header(struct mu_work *k, int64_t end, struct mu_error *err)
     return true;
 }
 
-/* Takes up a predecessor's checkpoint. A form that nobody reads, or another input's: the task starts afresh. */
+/* Takes up a predecessor's checkpoint. A form that nobody reads, or another input's: the task starts afresh.
+ */
 static bool restore(struct mu_work *k, struct mu_position *at, struct mu_error *err)
 {
     struct mu_progress *p = k->progress;
@@ -78,8 +79,10 @@ static bool restore(struct mu_work *k, struct mu_position *at, struct mu_error *
     if (!p || !p->resume)
         return true;
     const char *stage = mu_json_text(p->resume, "stage");
-    if (!stage || strcmp(stage, "scan") != 0 || !mu_digest_parse(mu_json_span(p->resume, "input_digest"), &pin))
-        return mu_reject(err, "source_changed", "", "the source was planned by the earlier agents and is small now");
+    if (!stage || strcmp(stage, "scan") != 0 ||
+        !mu_digest_parse(mu_json_span(p->resume, "input_digest"), &pin))
+        return mu_reject(err, "source_changed", "",
+                         "the source was planned by the earlier agents and is small now");
     if (!mu_digest_equal(&pin, &k->input))
         return mu_reject(err, "source_changed", "", "the source is not what the earlier agents read");
     struct mu_sha sha;
@@ -93,8 +96,8 @@ static bool restore(struct mu_work *k, struct mu_position *at, struct mu_error *
     }
     if (why.fault == MU_BROKEN)
         return mu_fail(err, why.fault, "%s", why.text);
-    mu_log(MU_WARNING, "a checkpoint cannot be read here, starting the task afresh", MU_F("task_id", k->task->id_text),
-           MU_F("cause", why.text));
+    mu_log(MU_WARNING, "a checkpoint cannot be read here, starting the task afresh",
+           MU_F("task_id", k->task->id_text), MU_F("cause", why.text));
     json_decref(p->resume);
     p->resume = NULL;
     p->resume_count = 0;

@@ -55,7 +55,8 @@ void mu_settle_overrun(struct mu_bus *bus, const struct mu_agent *agent, const s
 {
     MU_AUTO(mu_result_message_fini) struct mu_result_message m;
     MU_AUTO(mu_text_free) struct mu_text outcome = MU_TEXT(64 * 1024), body = MU_TEXT(64 * 1024);
-    struct mu_outcome o = {.task = task, .n = ride->n, .delivery = (int64_t)message->delivered, .result = MU_ERROR};
+    struct mu_outcome o = {
+        .task = task, .n = ride->n, .delivery = (int64_t)message->delivered, .result = MU_ERROR};
     struct mu_puback ack;
     struct mu_error err = {0};
     char subject[MU_SUBJECT_MAX];
@@ -68,7 +69,8 @@ void mu_settle_overrun(struct mu_bus *bus, const struct mu_agent *agent, const s
     mu_result_message_write(&m, &body);
     mu_subject_result(subject, ride->queue, ride->id_text);
     if (mu_text_ok(&body, &err) &&
-        mu_bus_publish(bus, MU_STREAM_RESULTS, subject, NULL, mu_text_span(&body), NULL, 0, SAY_TIMEOUT_MS, &ack, &err) &&
+        mu_bus_publish(bus, MU_STREAM_RESULTS, subject, NULL, mu_text_span(&body), NULL, 0, SAY_TIMEOUT_MS,
+                       &ack, &err) &&
         ride->count == 1)
         (void)!mu_ack(bus, message, &err);
     (void)!mu_bus_flush(bus, SAY_TIMEOUT_MS, &err);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One task being executed: source → records → rules → findings, with checkpoints. The outcome is a JSON text; a failure
- * says by its fault what has to happen (settle.h), with these codes of MU_UNAVAILABLE: `source_down`, `pack_missing`,
- * `list_missing`: to be deferred; `drain`: state and findings are saved and released. */
+/* One task being executed: source → records → rules → findings, with checkpoints. The outcome is a JSON text;
+ * a failure says by its fault what has to happen (settle.h), with these codes of MU_UNAVAILABLE:
+ * `source_down`, `pack_missing`, `list_missing`: to be deferred; `drain`: state and findings are saved and
+ * released. */
 #ifndef MU_WORK_H
 #define MU_WORK_H
 
@@ -21,12 +22,12 @@ struct mu_work {
     struct mu_source *source;
     struct mu_run *run;
     struct mu_plan *plan;
-    struct mu_sha sha;            /* of the bytes from the beginning (of the shard) to where they have been fed */
-    struct mu_digest input;       /* of what is read: the pin */
+    struct mu_sha sha;      /* of the bytes from the beginning (of the shard) to where they have been fed */
+    struct mu_digest input; /* of what is read: the pin */
     bool has_input;
-    bool sent;                    /* findings have left in messages of their own */
+    bool sent; /* findings have left in messages of their own */
     char *chunk;
-    int64_t checkpoint_ms;        /* when the next one is due */
+    int64_t checkpoint_ms; /* when the next one is due */
     int64_t started_us;
 };
 
@@ -40,10 +41,10 @@ void mu_work_write_exhausted(const struct mu_work *k, struct mu_text *out);
 bool mu_work_is_deferral(const struct mu_error *err);
 
 /* ---- between the files of a work ---- */
-MU_MUST bool mu_work_scan(struct mu_work *k, struct mu_error *err);      /* scan.c: the source through the rules */
-MU_MUST bool mu_work_plan(struct mu_work *k, struct mu_error *err);      /* plan_stage.c */
-MU_MUST bool mu_work_pin(struct mu_work *k, struct mu_error *err);       /* scan.c: hashes the whole source */
-MU_MUST bool mu_work_open_run(struct mu_work *k, struct mu_error *err);  /* execute.c */
+MU_MUST bool mu_work_scan(struct mu_work *k, struct mu_error *err); /* scan.c: the source through the rules */
+MU_MUST bool mu_work_plan(struct mu_work *k, struct mu_error *err); /* plan_stage.c */
+MU_MUST bool mu_work_pin(struct mu_work *k, struct mu_error *err);  /* scan.c: hashes the whole source */
+MU_MUST bool mu_work_open_run(struct mu_work *k, struct mu_error *err); /* execute.c */
 struct mu_reader_limits mu_work_limits(const struct mu_work *k);
 /* Reads into k->chunk within worker.read_limit. */
 MU_MUST bool mu_work_read(struct mu_work *k, int64_t at, size_t len, struct mu_error *err);

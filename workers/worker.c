@@ -12,7 +12,8 @@
 #define ROOT_MS 1000
 #define RETRY_MS 200
 #define AHEAD_US 10000 /* so much work may wait here; more is better done by others */
-#define FETCH_TIMES 16 /* worker.fetch is for bundles: single small tasks are asked for by up to so many times that */
+#define FETCH_TIMES                                                                                          \
+    16 /* worker.fetch is for bundles: single small tasks are asked for by up to so many times that */
 
 static void wake(void *bus)
 {
@@ -109,8 +110,9 @@ bool mu_worker_init(struct mu_worker *w, const struct mu_config *config, struct 
 {
     w->config = config;
     w->throttle.bytes_per_second = config->worker_read_limit;
-    if (!mu_agent_init(&w->agent, config, err) || !mu_sources_new(&w->sources, config, err) || !connect_bus(w, err) ||
-        !enter_registry(w, err) || !mu_lease_open(&w->lease, w->bus, &w->agent, config, err))
+    if (!mu_agent_init(&w->agent, config, err) || !mu_sources_new(&w->sources, config, err) ||
+        !connect_bus(w, err) || !enter_registry(w, err) ||
+        !mu_lease_open(&w->lease, w->bus, &w->agent, config, err))
         return false;
     w->settler = (struct mu_settler){.bus = w->bus, .lease = w->lease};
     const struct mu_results_setup results = {
@@ -149,8 +151,9 @@ bool mu_worker_tick(struct mu_worker *w)
 
 bool mu_worker_retry(struct mu_worker *w, struct mu_error *err)
 {
-    if (err->fault != MU_UNAVAILABLE || strcmp(err->code, "drain") == 0 || strcmp(err->code, "pack_missing") == 0 ||
-        strcmp(err->code, "list_missing") == 0 || strcmp(err->code, "source_down") == 0)
+    if (err->fault != MU_UNAVAILABLE || strcmp(err->code, "drain") == 0 ||
+        strcmp(err->code, "pack_missing") == 0 || strcmp(err->code, "list_missing") == 0 ||
+        strcmp(err->code, "source_down") == 0)
         return false;
     mu_lease_waiting(w->lease, true);
     mu_bus_wait(w->bus, -1, RETRY_MS);

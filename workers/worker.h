@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One agent: what the files of this folder share. All of it is the working thread's; what it shares with the lease
- * thread is behind lease.h. */
+/* One agent: what the files of this folder share. All of it is the working thread's; what it shares with the
+ * lease thread is behind lease.h. */
 #ifndef MU_WORKER_H
 #define MU_WORKER_H
 
@@ -33,13 +33,13 @@ struct mu_worker {
     struct mu_lane *lanes; /* all of high, then normal, then low */
     size_t lane_count;
     struct mu_throttle throttle;
-    int64_t ride_us;        /* how long rides have taken lately, smoothed: the shorter, the more are asked for */
-    bool running_long;      /* a task with a source is under way: whatever arrives is handed back at once */
-    bool sources_down;      /* a data root is missing: nothing is pulled until it is back */
+    int64_t ride_us;   /* how long rides have taken lately, smoothed: the shorter, the more are asked for */
+    bool running_long; /* a task with a source is under way: whatever arrives is handed back at once */
+    bool sources_down; /* a data root is missing: nothing is pulled until it is back */
     bool draining;
     int64_t drain_until_ms; /* then the process ends, whatever it holds */
     int64_t tick_ms;
-    struct mu_error fault;  /* what ends the program */
+    struct mu_error fault; /* what ends the program */
 };
 
 /* Connects, registers; waits for a broker that does not answer. The configuration is borrowed for life. */
@@ -48,12 +48,13 @@ MU_MUST bool mu_worker_init(struct mu_worker *w, const struct mu_config *config,
 MU_MUST bool mu_worker_run(struct mu_worker *w, struct mu_error *err);
 void mu_worker_fini(struct mu_worker *w);
 
-/* Called often by whatever takes long: says that there is progress, sees to results, control messages and arrivals.
- * False: stop at the next good place (drain, or a fault). */
+/* Called often by whatever takes long: says that there is progress, sees to results, control messages and
+ * arrivals. False: stop at the next good place (drain, or a fault). */
 bool mu_worker_tick(struct mu_worker *w);
 /* May we go on waiting? No longer than the drain allows. */
 bool mu_worker_patient(struct mu_worker *w);
-/* After a failure: is it the broker's silence, and may we try again? Waits a moment and clears the error then. */
+/* After a failure: is it the broker's silence, and may we try again? Waits a moment and clears the error
+ * then. */
 bool mu_worker_retry(struct mu_worker *w, struct mu_error *err);
 
 /* A queue message, from validation to acknowledgement (ride.c). Takes the delivery. */

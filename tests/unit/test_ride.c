@@ -1,23 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Queue messages: a bundle is read by what its members have in common, and the long way; both must say the same. */
+/* Queue messages: a bundle is read by what its members have in common, and the long way; both must say the
+ * same. */
 #include "domain/task.h"
 #include "format/schema.h"
 #include "tap.h"
 
 #define SUBJECT "muster.task.default.normal.0192f000-0000-7000-8000-00000000000f"
-#define TASK(id, records)                                                                                              \
-    "{\"v\":1,\"task_id\":\"0192f000-0000-7000-8000-00000000000" id                                                    \
-    "\",\"job_id\":\"0192f000-0000-7000-8000-00000000000" id                                                           \
-    "\",\"stage\":\"scan\",\"attempt\":1,\"pack\":{\"name\":\"p\",\"version\":\"1\",\"digest\":\"" HEX "\"},\"lists\":{},"  \
-    "\"params\":{},\"as_of\":\"2026-11-24\",\"shard_bytes\":1024,\"buckets\":1,\"limits\":{\"record_bytes\":1024,"        \
+#define TASK(id, records)                                                                                    \
+    "{\"v\":1,\"task_id\":\"0192f000-0000-7000-8000-00000000000" id                                          \
+    "\",\"job_id\":\"0192f000-0000-7000-8000-00000000000" id                                                 \
+    "\",\"stage\":\"scan\",\"attempt\":1,\"pack\":{\"name\":\"p\",\"version\":\"1\",\"digest\":\"" HEX       \
+    "\"},\"lists\":{},"                                                                                      \
+    "\"params\":{},\"as_of\":\"2026-11-24\",\"shard_bytes\":1024,\"buckets\":1,\"limits\":{\"record_"        \
+    "bytes\":1024,"                                                                                          \
     "\"fields\":16},\"records\":" records "}"
 #define HEX "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
-#define HEAD                                                                                                           \
-    "{\"v\":1,\"ride_id\":\"0192f000-0000-7000-8000-00000000000f\",\"n\":2,\"queue\":\"default\",\"priority\":\"normal\","  \
+#define HEAD                                                                                                 \
+    "{\"v\":1,\"ride_id\":\"0192f000-0000-7000-8000-00000000000f\",\"n\":2,\"queue\":\"default\","           \
+    "\"priority\":\"normal\","                                                                               \
     "\"tasks\":["
 
-static const char bundle[] = HEAD TASK("1", "[{\"a\":\"x\"}]") "," TASK("2", "[{\"a\":null},{\"a\":\"]},{\"}]") ","
-    TASK("3", "[{\"b\":true}]") "]}";
+static const char bundle[] = HEAD TASK("1", "[{\"a\":\"x\"}]") "," TASK(
+    "2", "[{\"a\":null},{\"a\":\"]},{\"}]") "," TASK("3", "[{\"b\":true}]") "]}";
 
 /* The same message with a blank before its last brace: then nothing is alike. */
 static void write_long(struct mu_text *t, struct mu_span body)
@@ -30,14 +34,16 @@ static void write_long(struct mu_text *t, struct mu_span body)
 
 static bool same_ride(const struct mu_ride *a, const struct mu_ride *b)
 {
-    bool same = a->n == b->n && a->fresh == b->fresh && a->count == b->count && strcmp(a->queue, b->queue) == 0 &&
-                a->priority == b->priority && mu_id_equal(a->ride_id, b->ride_id);
+    bool same = a->n == b->n && a->fresh == b->fresh && a->count == b->count &&
+                strcmp(a->queue, b->queue) == 0 && a->priority == b->priority &&
+                mu_id_equal(a->ride_id, b->ride_id);
     for (size_t i = 0; same && i < a->count; i++) {
         const struct mu_task *x = &a->tasks[i], *y = &b->tasks[i];
         same = mu_id_equal(x->task_id, y->task_id) && mu_id_equal(x->job_id, y->job_id) &&
                strcmp(x->id_text, y->id_text) == 0 && strcmp(x->job_text, y->job_text) == 0 &&
                mu_digest_equal(&x->digest, &y->digest) && mu_span_equal(x->raw, y->raw) &&
-               mu_span_equal(x->records, y->records) && json_equal((json_t *)(uintptr_t)x->doc, (json_t *)(uintptr_t)y->doc) &&
+               mu_span_equal(x->records, y->records) &&
+               json_equal((json_t *)(uintptr_t)x->doc, (json_t *)(uintptr_t)y->doc) &&
                json_equal((json_t *)(uintptr_t)x->records_doc, (json_t *)(uintptr_t)y->records_doc) &&
                x->as_of == y->as_of && x->stage == y->stage;
     }
@@ -57,7 +63,8 @@ TAP_TEST(a_bundle_is_read_whole)
     CHECK(mu_digest_equal(&digest, &r.tasks[2].digest));
 }
 
-/* Every byte changed to each of a few others: what is refused, what is read, and as what, does not depend on the way. */
+/* Every byte changed to each of a few others: what is refused, what is read, and as what, does not depend on
+ * the way. */
 TAP_TEST(both_ways_say_the_same_of_any_change_of_a_byte)
 {
     static const char others[] = "\"{}[],:x0 \\\n";

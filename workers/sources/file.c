@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `file:` below the data roots. A path is resolved by the kernel beneath its root (openat2, RESOLVE_BENEATH), so that
- * neither "..", nor a symbolic link, nor one that is changed meanwhile, leads out. Where the kernel or a sandbox has no
- * openat2 the path is walked name by name, and links and ".." are refused altogether. */
+/* `file:` below the data roots. A path is resolved by the kernel beneath its root (openat2, RESOLVE_BENEATH),
+ * so that neither "..", nor a symbolic link, nor one that is changed meanwhile, leads out. Where the kernel
+ * or a sandbox has no openat2 the path is walked name by name, and links and ".." are refused altogether. */
 #include "sources/source.h"
 
 #include <errno.h>
@@ -39,7 +39,8 @@ static int walk_beneath(int root, const char *path)
             errno = EXDEV;
             return -1;
         }
-        int next = openat(at, len ? name : ".", last ? FLAGS | O_NOFOLLOW : O_PATH | O_CLOEXEC | O_NOFOLLOW | O_DIRECTORY);
+        int next = openat(at, len ? name : ".",
+                          last ? FLAGS | O_NOFOLLOW : O_PATH | O_CLOEXEC | O_NOFOLLOW | O_DIRECTORY);
         int saved = errno == ELOOP ? EXDEV : errno;
         close(at);
         errno = saved;
@@ -71,7 +72,8 @@ static bool refuse(struct mu_error *err, int number, struct mu_span path)
     int len = path.len > 200 ? 200 : (int)path.len;
     switch (number) {
     case EXDEV:
-        return mu_reject(err, "path_refused", "/source/uri", "%.*s leads out of the data roots", len, path.at);
+        return mu_reject(err, "path_refused", "/source/uri", "%.*s leads out of the data roots", len,
+                         path.at);
     case EISDIR:
     case ENXIO: /* a socket, a FIFO without a writer */
         return mu_reject(err, "source_not_file", "", "%.*s is no regular file", len, path.at);
@@ -86,7 +88,8 @@ static bool refuse(struct mu_error *err, int number, struct mu_span path)
         return mu_fail_code(err, MU_UNAVAILABLE, "source_down", "could not open %.*s: %s", len, path.at,
                             strerror(number));
     default:
-        return mu_reject(err, "source_unreadable", "", "could not open %.*s: %s", len, path.at, strerror(number));
+        return mu_reject(err, "source_unreadable", "", "could not open %.*s: %s", len, path.at,
+                         strerror(number));
     }
 }
 
@@ -121,8 +124,8 @@ static const char *below(const struct mu_root *root, const char *path)
     return path[len] == '/' ? path + len + 1 : NULL;
 }
 
-/* Missing is an outcome only if all roots are there as they were: a missing mount would end the whole queue in
- * `source_missing`. */
+/* Missing is an outcome only if all roots are there as they were: a missing mount would end the whole queue
+ * in `source_missing`. */
 static bool missing(struct mu_sources *all, struct mu_span path, struct mu_error *err)
 {
     if (!mu_sources_ready(all, err))
@@ -131,7 +134,8 @@ static bool missing(struct mu_sources *all, struct mu_span path, struct mu_error
                      path.len > 200 ? 200 : (int)path.len, path.at);
 }
 
-static bool open_file(struct mu_source **out, struct mu_sources *all, struct mu_span path, struct mu_error *err)
+static bool open_file(struct mu_source **out, struct mu_sources *all, struct mu_span path,
+                      struct mu_error *err)
 {
     char text[PATH_MAX];
     if (path.len > 2 && path.at[0] == '/' && path.at[1] == '/') { /* file:///absolute */
@@ -166,7 +170,8 @@ static bool open_file(struct mu_source **out, struct mu_sources *all, struct mu_
     return missing(all, path, err);
 }
 
-static bool read_file(struct mu_source *s, int64_t at, char *to, size_t len, size_t *got, struct mu_error *err)
+static bool read_file(struct mu_source *s, int64_t at, char *to, size_t len, size_t *got,
+                      struct mu_error *err)
 {
     struct file *f = (struct file *)(void *)s;
     size_t done = 0;
@@ -175,8 +180,9 @@ static bool read_file(struct mu_source *s, int64_t at, char *to, size_t len, siz
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0 && (errno == EIO || errno == ESTALE || errno == ETIMEDOUT || errno == EHOSTDOWN))
-            return mu_fail_code(err, MU_UNAVAILABLE, "source_down", "could not read the source at byte %lld: %s",
-                                (long long)(at + (int64_t)done), strerror(errno));
+            return mu_fail_code(err, MU_UNAVAILABLE, "source_down",
+                                "could not read the source at byte %lld: %s", (long long)(at + (int64_t)done),
+                                strerror(errno));
         if (n < 0)
             return mu_reject(err, "source_unreadable", "", "could not read the source at byte %lld: %s",
                              (long long)(at + (int64_t)done), strerror(errno));
@@ -195,7 +201,8 @@ static bool unchanged(struct mu_source *s, struct mu_error *err)
     struct file *f = (struct file *)(void *)s;
     struct stat now;
     if (fstat(f->fd, &now) != 0)
-        return mu_fail_code(err, MU_UNAVAILABLE, "source_down", "could not look at the source: %s", strerror(errno));
+        return mu_fail_code(err, MU_UNAVAILABLE, "source_down", "could not look at the source: %s",
+                            strerror(errno));
     if (now.st_size == f->noted.st_size && now.st_ino == f->noted.st_ino && now.st_dev == f->noted.st_dev &&
         now.st_mtim.tv_sec == f->noted.st_mtim.tv_sec && now.st_mtim.tv_nsec == f->noted.st_mtim.tv_nsec)
         return true;

@@ -12,19 +12,21 @@ bool mu_root_ready(const struct mu_sources *all, struct mu_root *root, struct mu
     struct stat st;
     char marker[PATH_MAX];
     if (stat(root->path, &st) != 0)
-        return mu_fail_code(err, MU_UNAVAILABLE, "source_down", "data root %s: %s", root->path, strerror(errno));
+        return mu_fail_code(err, MU_UNAVAILABLE, "source_down", "data root %s: %s", root->path,
+                            strerror(errno));
     if (!S_ISDIR(st.st_mode))
         return mu_fail_code(err, MU_UNAVAILABLE, "source_down", "data root %s is no directory", root->path);
     if (root->seen && root->device != (uint64_t)st.st_dev)
-        return mu_fail_code(err, MU_UNAVAILABLE, "source_down", "data root %s is not the device that it was at start",
-                            root->path);
+        return mu_fail_code(err, MU_UNAVAILABLE, "source_down",
+                            "data root %s is not the device that it was at start", root->path);
     if (all->marker && all->marker[0]) {
         int len = snprintf(marker, sizeof(marker), "%s/%s", root->path, all->marker);
         if (len >= (int)sizeof(marker) || stat(marker, &st) != 0)
-            return mu_fail_code(err, MU_UNAVAILABLE, "source_down", "data root %s lacks its marker %s", root->path,
-                                all->marker);
+            return mu_fail_code(err, MU_UNAVAILABLE, "source_down", "data root %s lacks its marker %s",
+                                root->path, all->marker);
         if (stat(root->path, &st) != 0)
-            return mu_fail_code(err, MU_UNAVAILABLE, "source_down", "data root %s: %s", root->path, strerror(errno));
+            return mu_fail_code(err, MU_UNAVAILABLE, "source_down", "data root %s: %s", root->path,
+                                strerror(errno));
     }
     root->seen = true;
     root->device = (uint64_t)st.st_dev;
@@ -75,8 +77,8 @@ bool mu_source_open(struct mu_source **out, struct mu_sources *all, struct mu_sp
     for (size_t i = 0; colon && i < MU_COUNT(kinds); i++)
         if (mu_span_is(scheme, kinds[i]->scheme))
             return kinds[i]->open(out, all, mu_span(colon + 1, uri.len - scheme.len - 1), err);
-    return mu_reject(err, "path_refused", "/source/uri", "this agent reads no \"%.*s\" sources", (int)scheme.len,
-                     scheme.at ? scheme.at : "");
+    return mu_reject(err, "path_refused", "/source/uri", "this agent reads no \"%.*s\" sources",
+                     (int)scheme.len, scheme.at ? scheme.at : "");
 }
 
 bool mu_source_read(struct mu_source *s, int64_t at, char *to, size_t len, struct mu_error *err)

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where the bytes of a task come from. A kind of source (`file:` now) is a constant table of functions in one list,
- * chosen by the scheme of the URI. Faults say what follows: MU_REJECTED with a reason of PROTOCOL §2 in err->code
+/* Where the bytes of a task come from. A kind of source (`file:` now) is a constant table of functions in one
+ * list, chosen by the scheme of the URI. Faults say what follows: MU_REJECTED with a reason of PROTOCOL §2 in
+ * err->code
  * (`path_refused`, `source_missing`, `source_not_file`, `source_unreadable`, `source_changed`) is an outcome;
- * MU_UNAVAILABLE with code `source_down` means that the source cannot be had for now, and the task is deferred. */
+ * MU_UNAVAILABLE with code `source_down` means that the source cannot be had for now, and the task is
+ * deferred. */
 #ifndef MU_SOURCE_H
 #define MU_SOURCE_H
 
@@ -27,13 +29,14 @@ struct mu_source { /* first member of each kind's own struct */
 
 /* Notes each data root (device, marker). A root that is not there is no failure: see mu_sources_ready. */
 MU_MUST bool mu_sources_new(struct mu_sources **out, const struct mu_config *config, struct mu_error *err);
-/* Are all roots there, as they were first seen? If not, err (may be NULL) says which one is missing: a task would only
- * be deferred, so none is pulled. */
+/* Are all roots there, as they were first seen? If not, err (may be NULL) says which one is missing: a task
+ * would only be deferred, so none is pulled. */
 bool mu_sources_ready(struct mu_sources *all, struct mu_error *err);
 void mu_sources_free(struct mu_sources *all);
 MU_DEFINE_AUTO(struct mu_sources, mu_sources_free)
 
-MU_MUST bool mu_source_open(struct mu_source **out, struct mu_sources *all, struct mu_span uri, struct mu_error *err);
+MU_MUST bool mu_source_open(struct mu_source **out, struct mu_sources *all, struct mu_span uri,
+                            struct mu_error *err);
 /* Exactly `len` bytes at an offset; a source that has become shorter is `source_changed`. */
 MU_MUST bool mu_source_read(struct mu_source *s, int64_t at, char *to, size_t len, struct mu_error *err);
 /* `source_changed` if size, time of change or identity are not what they were when it was opened. */
@@ -46,7 +49,7 @@ extern const struct mu_source_kind mu_source_file;
 /* The data roots, in the order of the configuration. */
 struct mu_root {
     char *path;
-    bool seen;       /* it has been there once: then its device is known */
+    bool seen; /* it has been there once: then its device is known */
     uint64_t device;
 };
 struct mu_sources {
