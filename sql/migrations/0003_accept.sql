@@ -16,6 +16,7 @@ comment on function muster.ride_bytes is 'A queue message around exact task byte
 create function muster.claim_keys(keys text[], job_ids uuid[], body_digests bytea[])
     returns table (i int, job_id uuid, state text)
     language plpgsql volatile security definer set search_path = pg_catalog, muster
+    set plan_cache_mode = force_generic_plan set enable_hashjoin = off set enable_mergejoin = off set jit = off
     as $$
 begin
     -- sorted, so that two dispatchers with the same keys wait for each other and do not lock each other out

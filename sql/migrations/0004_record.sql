@@ -143,7 +143,7 @@ create function muster.retry_pause(class text, attempts int) returns interval
 comment on function muster.retry_pause is 'How long a deferred task waits: doubled each time, a dependency at most a minute, all else five.';
 
 create function muster.rides_done(rides uuid[]) returns void
-    language sql volatile security definer set search_path = pg_catalog, muster set enable_hashjoin = off set enable_mergejoin = off
+    language sql volatile security definer set search_path = pg_catalog, muster set enable_hashjoin = off set enable_mergejoin = off set jit = off
     as $$
     delete from muster.outbox o
     where o.ride_id = any (rides) and o.kind = 'task'

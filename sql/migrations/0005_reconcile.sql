@@ -3,7 +3,7 @@
 set role muster_owner;
 
 create function muster.open_tasks(ids uuid[]) returns setof uuid
-    language sql stable security definer set search_path = pg_catalog, muster set enable_hashjoin = off set enable_mergejoin = off
+    language sql stable security definer set search_path = pg_catalog, muster set enable_hashjoin = off set enable_mergejoin = off set jit = off
     as $$
     select x.id from unnest(ids) as x(id)
     where not exists (select from muster.outcome o where o.task_id = x.id)
@@ -12,7 +12,7 @@ create function muster.open_tasks(ids uuid[]) returns setof uuid
 comment on function muster.open_tasks is 'Those of the ids that are tasks of ours without an outcome.';
 
 create function muster.known_tasks(ids uuid[]) returns setof uuid
-    language sql stable security definer set search_path = pg_catalog, muster set enable_hashjoin = off set enable_mergejoin = off
+    language sql stable security definer set search_path = pg_catalog, muster set enable_hashjoin = off set enable_mergejoin = off set jit = off
     as $$
     select x.id from unnest(ids) as x(id)
     where exists (select from muster.job j where j.job_id = x.id) or exists (select from muster.task t where t.task_id = x.id)
@@ -51,7 +51,7 @@ comment on function muster.republish is 'Queues an open task again, alone, as n 
 create function muster.reconcile_candidates(after_ride uuid, older_ms int, lim int)
     returns table (ride_id uuid, n int, subject text, sequence bigint, stream_created text, members uuid[], open_members uuid[],
                    missing_ms bigint)
-    language sql stable security definer set search_path = pg_catalog, muster set enable_hashjoin = off set enable_mergejoin = off
+    language sql stable security definer set search_path = pg_catalog, muster set enable_hashjoin = off set enable_mergejoin = off set jit = off
     as $$
     select o.ride_id, o.n, o.subject, o.sequence, o.stream_created, o.members,
            array(select m from unnest(o.members) as m
