@@ -30,48 +30,35 @@ create function muster.rule_status(pass numeric, warn numeric, fail numeric, err
     $$;
 comment on function muster.rule_status is 'Status of a rule over a job (CHECKS.md, part 1).';
 
-create function muster.pack_document(job uuid) returns jsonb
-    language sql stable security definer set search_path = pg_catalog, muster
-    as $$
-    select coalesce(convert_from(j.body, 'UTF8')::jsonb #> '{pack,document}', convert_from(p.document, 'UTF8')::jsonb)
-    from muster.job j left join muster.pack p on p.name || '@' || p.version = j.pack
-    where j.job_id = job
-    $$;
-comment on function muster.pack_document is 'The rules that a job goes by: in its task, or of the pack that it was pinned to.';
+create view muster.verdict as
+    select job_id, task_id, result, records, bad, skipped, findings_total, rules, started_at from muster.outcome
+    where task_id = job_id and result <> 'planned'
+    union all
+    select job_id, task_id, result, records, bad, skipped, findings_total, rules, started_at from muster.outcome
+    where task_id <> job_id;
+comment on view muster.verdict is 'Outcomes that say something of records: of jobs of one task, and of the tasks of stages. In two halves, so that each finds its index by the job.';
 
-create function muster.job_rules(job uuid)
-    returns table (rule text, severity text, mode text, min_coverage numeric, pass numeric, warn numeric, fail numeric,
-                   error numeric, not_evaluated numeric, out_of_scope numeric, status text)
-    language sql stable security definer set search_path = pg_catalog, muster
-    as $$
-    with meta as (
-        select r ->> 'id' as rule, coalesce(r ->> 'mode', 'active') as mode, coalesce((r ->> 'min_coverage')::numeric, 1) as min_coverage
-        from jsonb_array_elements(muster.pack_document(job) -> 'rules') as r
-    ), sums as (
-        select r ->> 'rule' as rule, max(r ->> 'severity') as severity,
-               sum(coalesce((r ->> 'pass')::numeric, 0)) as pass, sum(coalesce((r ->> 'warn')::numeric, 0)) as warn,
-               sum(coalesce((r ->> 'fail')::numeric, 0)) as fail, sum(coalesce((r ->> 'error')::numeric, 0)) as error,
-               sum(coalesce((r ->> 'not_evaluated')::numeric, 0)) as not_evaluated,
-               sum(coalesce((r ->> 'out_of_scope')::numeric, 0)) as out_of_scope
-        from (select rules from muster.outcome where task_id = job and result <> 'planned'
-              union all
-              select rules from muster.outcome where job_id = job and task_id <> job_id) as o, jsonb_array_elements(o.rules) as r
-        group by 1
-    )
-    select s.rule, s.severity, coalesce(m.mode, 'active'), coalesce(m.min_coverage, 1), s.pass, s.warn, s.fail, s.error,
-           s.not_evaluated, s.out_of_scope,
-           case when coalesce(m.mode, 'active') = 'active'
-                then muster.rule_status(s.pass, s.warn, s.fail, s.error, s.not_evaluated, coalesce(m.min_coverage, 1)) end
-    from sums s left join meta m using (rule)
-    $$;
-comment on function muster.job_rules is 'Summed counters and status per rule; rules in shadow mode have no status.';
+create view muster.rule_total as
+    select s.*, case when s.mode = 'active'
+                     then muster.rule_status(s.pass, s.warn, s.fail, s.error, s.not_evaluated, s.min_coverage) end as status
+    from (
+        select v.job_id, r.rule, max(r.severity) as severity, coalesce(max(r.mode), 'active') as mode,
+               coalesce(max(r.min_coverage), 1) as min_coverage, coalesce(sum(r.pass), 0) as pass, coalesce(sum(r.warn), 0) as warn,
+               coalesce(sum(r.fail), 0) as fail, coalesce(sum(r.error), 0) as error,
+               coalesce(sum(r.not_evaluated), 0) as not_evaluated, coalesce(sum(r.out_of_scope), 0) as out_of_scope
+        from muster.verdict v
+        cross join lateral jsonb_to_recordset(v.rules) as r(rule text, severity text, mode text, min_coverage numeric, pass bigint,
+            warn bigint, fail bigint, error bigint, not_evaluated bigint, out_of_scope bigint)
+        group by v.job_id, r.rule
+    ) as s;
+comment on view muster.rule_total is 'Summed counters and status per job and rule; rules in shadow mode have no status.';
 
-create function muster.job_result(job uuid) returns text
+create function muster.job_result(of_job uuid) returns text
     language sql stable security definer set search_path = pg_catalog, muster
     as $$
     select muster.result_of_counts(coalesce(bool_or(status = 'fail'), false), coalesce(bool_or(status = 'error'), false),
                                    coalesce(bool_or(status = 'warn'), false), coalesce(bool_or(status = 'pass'), false))
-    from muster.job_rules(job)
+    from muster.rule_total where job_id = of_job
     $$;
 comment on function muster.job_result is 'Result of a job from its summed counters.';
 

@@ -9,23 +9,22 @@ select j.job_id, j.job_key,
             when r.result is not null then 'failed'
             when first.task_id is not null then 'running' else 'queued' end as state,
        r.result, r.reason, j.pack, j.source_name as source, j.queue, j.priority, j.as_of, j.labels, j.submitted_at,
-       case when p.job_id is null then first.started_at else (select least(first.started_at, min(o.started_at)) from muster.outcome o where o.job_id = j.job_id and o.task_id <> o.job_id) end as started_at,
-       r.finished_at, coalesce(p.expected + 1, 1) as tasks,
+       first.started_at, r.finished_at, coalesce(p.expected + 1, 1) as tasks,
        coalesce(p.done + 1, (first.task_id is not null)::int) as tasks_done,
-       t.records, t.records_bad, t.findings, j.deadline, j.trace_id
+       coalesce(t.records, case when p.job_id is null then first.records end, 0)::bigint as records,
+       coalesce(t.bad, case when p.job_id is null then first.bad end, 0)::bigint as records_bad,
+       coalesce(t.findings, case when p.job_id is null then first.findings_total end, 0)::bigint as findings,
+       j.deadline, j.trace_id
 from muster.job j
 left join muster.outcome first on first.task_id = j.job_id
 left join muster.job_progress p on p.job_id = j.job_id
+left join (select job_id, sum(records) as records, sum(bad) as bad, sum(findings_total) as findings from muster.outcome
+           where task_id <> job_id group by job_id) as t on t.job_id = j.job_id
 cross join lateral (
     select case when p.job_id is not null then p.result when first.result <> 'planned' then first.result end as result,
            case when p.job_id is not null then p.reason else first.reason end as reason,
            case when p.job_id is not null then p.finished_at when first.result <> 'planned' then first.recorded_at end as finished_at
-) as r
-cross join lateral (
-    select case when p.job_id is null then coalesce(first.records, 0) else (select coalesce(sum(o.records), 0) from muster.outcome o where o.job_id = j.job_id and o.task_id <> o.job_id) end::bigint as records,
-           case when p.job_id is null then coalesce(first.bad, 0) else (select coalesce(sum(o.bad), 0) from muster.outcome o where o.job_id = j.job_id and o.task_id <> o.job_id) end::bigint as records_bad,
-           case when p.job_id is null then coalesce(first.findings_total, 0) else (select coalesce(sum(o.findings_total), 0) from muster.outcome o where o.job_id = j.job_id and o.task_id <> o.job_id) end::bigint as findings
-) as t;
+) as r;
 comment on view report.job_status is 'One row per job: where it stands and what came out.';
 comment on column report.job_status.job_id is 'Id of the job (UUIDv7: begins with the time of submission).';
 comment on column report.job_status.job_key is 'Idempotency key that the submitter chose, if any.';
@@ -39,7 +38,7 @@ comment on column report.job_status.priority is 'high, normal or low.';
 comment on column report.job_status.as_of is 'The day that the rules went by.';
 comment on column report.job_status.labels is 'Labels given at submission.';
 comment on column report.job_status.submitted_at is 'When the submission was committed.';
-comment on column report.job_status.started_at is 'When the first of its tasks to finish was begun.';
+comment on column report.job_status.started_at is 'When its first task was begun.';
 comment on column report.job_status.finished_at is 'When the last outcome was recorded.';
 comment on column report.job_status.tasks is 'How many tasks the job has (so far: a plan may add some).';
 comment on column report.job_status.tasks_done is 'How many of them have an outcome.';
@@ -86,7 +85,7 @@ comment on column report.task_history.recorded_at is 'When the outcome was commi
 create view report.check_result as
 select j.job_id, j.pack, j.source_name as source, j.as_of, r.rule, r.severity, r.mode, r.status, r.pass::bigint as pass, r.warn::bigint as warn,
        r.fail::bigint as fail, r.error::bigint as error, r.not_evaluated::bigint as not_evaluated, r.out_of_scope::bigint as out_of_scope
-from muster.job j cross join lateral muster.job_rules(j.job_id) as r;
+from muster.job j join muster.rule_total r on r.job_id = j.job_id;
 comment on view report.check_result is 'One row per job and rule: status and counters. The counters of a rule add up to the records read.';
 comment on column report.check_result.job_id is 'The job.';
 comment on column report.check_result.pack is 'Rule pack and version.';
@@ -158,20 +157,22 @@ comment on column report.daily_summary.findings is 'Findings.';
 
 create view report.reconciliation as
 select s.job_id, s.result, s.tasks, s.tasks_done, p.records_expected as records_planned, s.records as records_read,
-       f.stored as findings_stored, s.findings as findings_stated,
+       coalesce(f.stored, 0) as findings_stored, s.findings as findings_stated,
+       coalesce(c.rules_unequal, 0) as rules_unequal,
        (s.result is null or s.state in ('failed', 'cancelled')
-        or (s.tasks = s.tasks_done and f.stored = s.findings and coalesce(p.records_expected, s.records) = s.records
-            and not exists (select from (select rules, records, skipped from muster.outcome where task_id = s.job_id and result <> 'planned'
-                                         union all
-                                         select rules, records, skipped from muster.outcome where job_id = s.job_id and task_id <> job_id) as o,
-                                        jsonb_array_elements(o.rules) as r
-                            where r ->> 'rule' <> 'DQ.RECORD'
-                              and coalesce((r ->> 'pass')::bigint, 0) + coalesce((r ->> 'warn')::bigint, 0) + coalesce((r ->> 'fail')::bigint, 0)
-                                + coalesce((r ->> 'error')::bigint, 0) + coalesce((r ->> 'not_evaluated')::bigint, 0)
-                                + coalesce((r ->> 'out_of_scope')::bigint, 0) <> o.records - o.skipped))) as balanced
+        or (s.tasks = s.tasks_done and coalesce(f.stored, 0) = s.findings and coalesce(p.records_expected, s.records) = s.records
+            and coalesce(c.rules_unequal, 0) = 0)) as balanced
 from report.job_status s
 left join muster.job_progress p on p.job_id = s.job_id
-cross join lateral (select count(*) as stored from report.finding x where x.job_id = s.job_id) as f;
+left join (select job_id, count(*) as stored from report.finding group by job_id) as f on f.job_id = s.job_id
+left join (select v.job_id, count(*) as rules_unequal
+           from muster.verdict v
+           cross join lateral jsonb_to_recordset(v.rules) as r(rule text, pass bigint, warn bigint, fail bigint, error bigint,
+               not_evaluated bigint, out_of_scope bigint)
+           where v.result in ('pass', 'warn', 'fail', 'not_evaluated') and r.rule <> 'DQ.RECORD'
+             and coalesce(r.pass, 0) + coalesce(r.warn, 0) + coalesce(r.fail, 0) + coalesce(r.error, 0)
+               + coalesce(r.not_evaluated, 0) + coalesce(r.out_of_scope, 0) <> v.records - v.skipped
+           group by v.job_id) as c on c.job_id = s.job_id;
 comment on view report.reconciliation is 'Control totals per job: what was planned was read, what was found is stored, and each rule accounts for every record.';
 comment on column report.reconciliation.job_id is 'The job.';
 comment on column report.reconciliation.result is 'Its result; null while open.';
@@ -181,6 +182,7 @@ comment on column report.reconciliation.records_planned is 'Records that the pla
 comment on column report.reconciliation.records_read is 'Records that its tasks read.';
 comment on column report.reconciliation.findings_stored is 'Findings that stand in the database.';
 comment on column report.reconciliation.findings_stated is 'Findings that the outcomes state.';
+comment on column report.reconciliation.rules_unequal is 'Counters of rules that do not add up to the records read.';
 comment on column report.reconciliation.balanced is 'True if all agree, or the job has no verdict yet. There must be no false.';
 
 create view report.alert as
@@ -202,7 +204,7 @@ revoke all on all functions in schema muster from public;
 grant select on all tables in schema report to muster_reporter, muster_auditor;
 alter default privileges in schema report grant select on tables to muster_reporter, muster_auditor;
 grant usage on schema muster to muster_auditor;
-grant execute on function muster.job_rules, muster.counts to muster_reporter, muster_auditor;
+grant execute on function muster.rule_status, muster.counts to muster_reporter, muster_auditor;
 grant select on muster.audit, muster.quarantine, muster.outcome_conflict, muster.late_result, muster.rejection to muster_auditor;
 grant execute on function muster.lock_key, muster.lock_beat, muster.lock_stale, muster.lock_end to muster_dispatcher, muster_recorder;
 grant execute on function muster.claim_keys, muster.accept_jobs, muster.outbox_pending, muster.outbox_published,
