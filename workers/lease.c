@@ -85,10 +85,9 @@ static void renew(struct mu_lease *l)
     if (l->held)
         due = calloc(l->held_count < RENEW_MOST ? l->held_count : RENEW_MOST, sizeof(*due));
     for (struct mu_delivery *d = l->held; due && d && count < RENEW_MOST; d = d->next) {
-        int64_t age = now - atomic_load(&d->alive_ms);
-        /* beyond ack_wait an answer proves nothing: a zombie's +WPI is answered too, so the doubt stays until
-         * a CAS */
-        if (age + l->period_ms / 2 < third || age > l->config->task_ack_wait_ms)
+        /* beyond ack_wait an answer proves nothing: a zombie's +WPI is answered too, so the doubt stays until a
+         * CAS */
+        if (now - d->renewed_ms + l->period_ms / 2 < third || mu_lease_doubtful(l, d))
             continue;
         if (mu_copy_text(due[count].subject, sizeof(due[count].subject), mu_span_of(d->message->reply)))
             due[count++].number = d->number;
@@ -102,8 +101,10 @@ static void renew(struct mu_lease *l)
     pthread_mutex_lock(&l->lock);
     for (struct mu_delivery *d = l->held; d; d = d->next)
         for (size_t i = 0; i < answered; i++)
-            if (due[i].number == d->number && !mu_lease_doubtful(l, d))
+            if (due[i].number == d->number && !mu_lease_doubtful(l, d)) {
                 atomic_store(&d->alive_ms, now);
+                d->renewed_ms = now;
+            }
     free(due);
 }
 
@@ -251,6 +252,7 @@ void mu_lease_hold(struct mu_lease *l, struct mu_delivery *d)
 {
     atomic_store(&d->alive_ms, d->message->received_ms);
     pthread_mutex_lock(&l->lock);
+    d->renewed_ms = d->message->received_ms;
     d->number = ++l->next_number;
     d->next = l->held;
     l->held = d;

@@ -20,6 +20,8 @@ struct mu_delivery {
     int64_t since_us;      /* wall, for the registry */
     atomic_llong alive_ms; /* the lease was surely ours at this moment: arrival, answered +WPI (lease thread),
                               CAS (working) */
+    int64_t renewed_ms; /* the broker counts ack_wait from here: arrival, answered +WPI; under the lease's
+                           mutex. A CAS proves ownership and renews nothing */
     uint64_t number;
     struct mu_delivery *next;
     size_t open_posts; /* result messages without PubAck; the working thread's */

@@ -141,8 +141,11 @@ bool mu_worker_tick(struct mu_worker *w)
         (void)mu_results_step(w->results);
         if (mu_daemon_should_stop())
             mu_drain_begin(w, "asked to stop");
-        if (w->running_long)
+        if (w->running_long) {
+            for (size_t i = 0; i < w->lane_count; i++) /* what cannot be started now is not asked for */
+                mu_pull_want(w->lanes[i].pull, 0);
             mu_drain_arrivals(w);
+        }
         (void)mu_lease_lost(w->lease, &w->fault);
         (void)mu_results_broken(w->results, &w->fault);
     }
