@@ -172,7 +172,8 @@ static bool fill_list(const struct files *files, const struct mu_rows *applied, 
     return true;
 }
 
-static bool apply(struct mu_store *s, const struct file *f, struct mu_error *err)
+/* The files note themselves when they are applied, whoever does it; the digest is noted here. */
+static bool note_digest(struct mu_store *s, const struct file *f, struct mu_error *err)
 {
     MU_AUTO(mu_args_free) struct mu_args *args = mu_args_new();
     if (!args)
@@ -180,9 +181,12 @@ static bool apply(struct mu_store *s, const struct file *f, struct mu_error *err
     mu_arg_i64(args, f->version);
     mu_arg_text(args, mu_span_of(f->name));
     mu_arg_bytes(args, mu_span((const char *)f->digest.b, sizeof(f->digest.b)));
-    bool done = mu_store_begin(s, err) && mu_store_script(s, f->text.at, err) && mu_store_run(s, SQL_NOTE, args, NULL, err) &&
-                mu_store_commit(s, err);
-    if (!done) {
+    return mu_store_run(s, SQL_NOTE, args, NULL, err);
+}
+
+static bool apply(struct mu_store *s, const struct file *f, struct mu_error *err)
+{
+    if (!mu_store_begin(s, err) || !mu_store_script(s, f->text.at, err) || !note_digest(s, f, err) || !mu_store_commit(s, err)) {
         mu_store_rollback(s);
         return mu_while(err, "migration %04d_%s", f->version, f->name);
     }
@@ -201,8 +205,11 @@ static bool apply_pending(struct mu_store *s, const struct files *files, struct 
                    mu_hint(err, "install a newer muster");
     }
     for (size_t i = 0; i < files->count; i++) {
-        if (list->at[i].state != MU_MIGRATION_PENDING)
+        if (list->at[i].state != MU_MIGRATION_PENDING) {
+            if (!note_digest(s, &files->at[i], err))
+                return false;
             continue;
+        }
         if (!apply(s, &files->at[i], err))
             return false;
         list->at[i].state = MU_MIGRATION_DONE;
