@@ -298,6 +298,18 @@ end
 $$;
 comment on function muster.audit_append is 'Appends one link to the chain. Serialises: call it last in a transaction.';
 
+create function muster.audit_broken() returns bigint
+    language sql stable security definer set search_path = pg_catalog, muster
+    as $$
+    select min(seq) from (
+        select seq, body, previous, hash, lag(seq, 1, 0::bigint) over (order by seq) as last_seq,
+               lag(hash, 1, '\x'::bytea) over (order by seq) as last_hash
+        from muster.audit
+    ) as link
+    where seq <> last_seq + 1 or previous <> last_hash or hash <> sha256(previous || int8send(seq) || convert_to(body, 'UTF8'))
+    $$;
+comment on function muster.audit_broken is 'The first link of the chain that does not fit the one before it or its own hash; null if all do.';
+
 create function muster.audit_frozen() returns trigger
     language plpgsql as $$ begin raise exception 'muster.audit is append-only'; end $$;
 comment on function muster.audit_frozen is 'Refuses changes of the audit trail.';

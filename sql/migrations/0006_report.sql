@@ -9,7 +9,8 @@ select j.job_id, j.job_key,
             when r.result is not null then 'failed'
             when first.task_id is not null then 'running' else 'queued' end as state,
        r.result, r.reason, j.pack, j.source_name as source, j.queue, j.priority, j.as_of, j.labels, j.submitted_at,
-       first.started_at, r.finished_at, coalesce(p.expected + 1, 1) as tasks,
+       first.started_at, r.finished_at, extract(epoch from first.started_at - j.submitted_at) as wait_seconds,
+       extract(epoch from r.finished_at - j.submitted_at) as total_seconds, coalesce(p.expected + 1, 1) as tasks,
        coalesce(p.done + 1, (first.task_id is not null)::int) as tasks_done,
        coalesce(t.records, case when p.job_id is null then first.records end, 0)::bigint as records,
        coalesce(t.bad, case when p.job_id is null then first.bad end, 0)::bigint as records_bad,
@@ -40,6 +41,8 @@ comment on column report.job_status.labels is 'Labels given at submission.';
 comment on column report.job_status.submitted_at is 'When the submission was committed.';
 comment on column report.job_status.started_at is 'When its first task was begun.';
 comment on column report.job_status.finished_at is 'When the last outcome was recorded.';
+comment on column report.job_status.wait_seconds is 'From submission until an agent began (by that agent''s clock).';
+comment on column report.job_status.total_seconds is 'From submission until the last outcome was recorded.';
 comment on column report.job_status.tasks is 'How many tasks the job has (so far: a plan may add some).';
 comment on column report.job_status.tasks_done is 'How many of them have an outcome.';
 comment on column report.job_status.records is 'Records read.';
@@ -138,7 +141,9 @@ select s.day, s.pack, s.source, count(*) as jobs,
        count(*) filter (where s.result = 'pass') as passed, count(*) filter (where s.result = 'warn') as warned,
        count(*) filter (where s.result = 'fail') as failed, count(*) filter (where s.result = 'not_evaluated') as not_evaluated,
        count(*) filter (where s.state = 'failed') as without_verdict, count(*) filter (where s.state in ('queued', 'running')) as open,
-       sum(s.records)::bigint as records, sum(s.findings)::bigint as findings
+       sum(s.records)::bigint as records, sum(s.findings)::bigint as findings,
+    percentile_cont(0.5) within group (order by s.total_seconds) as median_seconds,
+    percentile_cont(0.95) within group (order by s.total_seconds) as p95_seconds
 from (select (submitted_at at time zone 'UTC')::date as day, * from report.job_status) as s
 group by s.day, s.pack, s.source;
 comment on view report.daily_summary is 'Jobs by day of submission (UTC), pack and source.';
@@ -153,6 +158,8 @@ comment on column report.daily_summary.not_evaluated is 'Jobs in which nothing c
 comment on column report.daily_summary.without_verdict is 'Jobs that ended in error, rejected, exhausted.';
 comment on column report.daily_summary.open is 'Jobs that are not done.';
 comment on column report.daily_summary.records is 'Records read.';
+comment on column report.daily_summary.median_seconds is 'Half of the jobs took no longer from submission to their result.';
+comment on column report.daily_summary.p95_seconds is 'Nineteen of twenty jobs took no longer from submission to their result.';
 comment on column report.daily_summary.findings is 'Findings.';
 
 create view report.reconciliation as
@@ -204,6 +211,7 @@ revoke all on all functions in schema muster from public;
 grant select on all tables in schema report to muster_reporter, muster_auditor;
 alter default privileges in schema report grant select on tables to muster_reporter, muster_auditor;
 grant usage on schema muster to muster_auditor;
+grant execute on function muster.audit_broken to muster_auditor;
 grant execute on function muster.rule_status, muster.counts to muster_reporter, muster_auditor;
 grant select on muster.audit, muster.quarantine, muster.outcome_conflict, muster.late_result, muster.rejection to muster_auditor;
 grant execute on function muster.lock_key, muster.lock_beat, muster.lock_stale, muster.lock_end to muster_dispatcher, muster_recorder;

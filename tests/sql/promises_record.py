@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the recording of results is promised: once, completely, from our own tasks only."""
-from calls import FAIL, INPUT, Job, Stream, accept, derive, plan_of, sha, uuid7
+from calls import COUNTERS, FAIL, Job, Stream, accept, derive, plan_of, sha, uuid7
+from cluster import SqlError
 
 
 def an_outcome_is_recorded_once_however_often_it_comes(world):
@@ -148,6 +149,24 @@ def after_an_administrative_outcome_a_computed_one_is_late(world):
     assert world.db.rows("select result from muster.outcome") == [["exhausted"]]
 
 
+def a_batch_that_meets_an_outcome_of_the_same_moment_can_be_sent_again(world):
+    job, stream, leader = accept(world.db, Job()), Stream(), world.session()
+    call = stream.call([stream.outcome(job)])
+    leader.rows("begin")
+    leader.rows(f"select muster.end_task('{job.id}', 'exhausted', 'crashed', 'five agents')")
+    world.db.send(call)
+    wait = world.session()
+    while wait.one("select count(*) from pg_locks where not granted") == "0":
+        pass
+    leader.rows("commit")
+    try:
+        world.db.answer()
+        raise AssertionError("it was recorded")
+    except SqlError as error:
+        assert error.code == "40001", error
+    assert world.db.rows(call)[0][COUNTERS.index("late")] == "1"
+
+
 def _quarantined(world, stream, outcomes=(), findings=(), quarantine=()):
     assert stream.record(world.db, outcomes, findings, (), quarantine) == {"quarantined": 1}
     assert stream.record(world.db, outcomes, findings, (), quarantine) == {}, "a replay adds nothing"
@@ -284,4 +303,3 @@ def a_finding_id_follows_from_its_task(world):
     job = Job()
     assert world.db.one(f"select muster.derive_id('{job.id}', sha256(muster.member('a') || muster.member('é')))") == \
         derive(job.id, "a", "é")
-    assert INPUT

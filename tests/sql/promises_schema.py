@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the schema itself is promised: comments, rights, partitions, the audit chain, locks."""
 import hashlib
+import json
 
-from calls import FAIL, Job, Stream, accept, plan_of, sha
+from calls import FAIL, Job, Stream, accept, plan_of
 
 
 def every_table_view_and_function_has_a_comment(world):
@@ -74,6 +75,7 @@ def an_auditor_reads_the_trail_and_cannot_change_it(world):
     inspector = world.session("inspector")
     accept(world.db, Job())
     assert inspector.rows("select seq from muster.audit") == [["1"]]
+    assert inspector.one("select muster.audit_broken()") is None
     assert inspector.fails("delete from muster.audit") == "42501"
 
 
@@ -94,6 +96,26 @@ def the_audit_chain_links_every_change_by_its_hash(world):
         assert link == "\\x" + previous.hex()
         reasons.append(reason)
     assert reasons == ["accept", "record", "pack load"]
+    assert world.db.one("select muster.audit_broken()") is None
+
+
+def a_link_that_was_changed_is_found(world):
+    for _ in range(3):
+        accept(world.db, Job())
+    world.db.rows("alter table muster.audit disable trigger all")
+    for change in ("body = body || ' '", "hash = sha256('x')", "seq = 7"):
+        world.db.rows("begin")
+        world.db.rows(f"update muster.audit set {change} where seq = 2")
+        assert int(world.db.one("select muster.audit_broken()")) in (2, 3), change
+        world.db.rows("rollback")
+
+
+def the_tasks_of_a_plan_are_in_the_trail(world):
+    job, stream = accept(world.db, Job(stage="plan")), Stream()
+    stream.record(world.db, [stream.outcome(job, result="planned", rules=[], plan=plan_of(2))])
+    body = json.loads(world.db.one("select body from muster.audit where reason = 'record'"))
+    stored = world.db.rows("select task_id, encode(task_digest, 'hex') from muster.task")
+    assert sorted(map(tuple, [b[1:] for b in body if b[0] == "task"])) == sorted(map(tuple, stored)) and len(stored) == 2
 
 
 def rows_lie_in_the_partition_of_their_ids_week(world):
@@ -164,7 +186,6 @@ def ids_of_one_time_lie_between_floor_and_ceiling(world):
     job = Job()
     low, high = world.db.rows(f"select muster.id_floor('{job.id}'), muster.id_ceiling('{job.id}')")[0]
     assert low == job.id[:13] + "-0000-0000-000000000000" and high == job.id[:13] + "-ffff-ffff-ffffffffffff"
-    assert sha("")
 
 
 def every_migration_is_noted(world):
