@@ -135,6 +135,42 @@ def candidates_name_the_members_that_are_open_and_current(world):
     assert world.db.rows(look.format(bundle, -1)) == [], "after the cursor"
 
 
+def a_task_that_waits_for_its_retry_is_no_candidate(world):
+    job, stream = accept(world.db, Job()), Stream()
+    world.db.rows(f"select muster.outbox_published(array['{job.id}']::uuid[], array[1], 'c1', array[5]::bigint[])")
+    look = "select open_members from muster.reconcile_candidates('00000000-0000-0000-0000-000000000000', -1, 10)"
+    assert world.db.one(look) == "{" + job.id + "}"
+    stream.record(world.db, deferred=[{"task": job.id, "n": 1, "class": "dependency", "reason": "x", "message": "y"}])
+    assert world.db.one(look) == "{}"
+    world.db.rows("update muster.retry set next_at = now()")
+    world.db.rows("select muster.retry_due(10)")
+    world.db.rows(f"select muster.outbox_published(array['{job.id}']::uuid[], array[2], 'c1', array[6]::bigint[])")
+    assert world.db.one(look) == "{" + job.id + "}", "it was published and may be lost"
+
+
+def a_missing_message_is_noted_until_it_is_seen(world):
+    job = accept(world.db, Job())
+    world.db.rows(f"select muster.outbox_published(array['{job.id}']::uuid[], array[1], 'c1', array[5]::bigint[])")
+    look = "select missing_ms >= 0, (select seen_missing_at from muster.outbox) is null from muster.reconcile_candidates('00000000-0000-0000-0000-000000000000', -1, 10)"
+    note = f"select muster.reconcile_note(array['{job.id}']::uuid[], array[{{}}])"
+    assert world.db.rows(look) == [["t", "t"]]
+    world.db.rows(note.format("true"))
+    first = world.db.one("select seen_missing_at from muster.outbox")
+    world.db.rows(note.format("true"))
+    assert first and world.db.one("select seen_missing_at from muster.outbox") == first, "since the first time"
+    world.db.rows(note.format("false"))
+    assert world.db.rows(look) == [["t", "t"]]
+
+
+def only_settled_messages_are_removed(world):
+    jobs, stream = accept(world.db, Job(), Job()), Stream()
+    world.db.rows(f"""insert into muster.outcome select '{jobs[0].id}', '{jobs[0].id}', 1, 1, 'd', null, 'cancelled', 'x', 'y', 0, 0, 0, 0, 0,
+        '[]', null, null, 0, null, null, 'd', now(), now()""")
+    world.db.rows("select muster.outbox_settled(array(select ride_id from muster.outbox))")
+    assert world.db.rows("select ride_id from muster.outbox") == [[jobs[1].id]]
+    assert stream.record(world.db, [stream.outcome(jobs[0])]) == {"late": 1}
+
+
 def what_is_open_is_what_has_no_outcome(world):
     jobs, stream = accept(world.db, Job(), Job()), Stream()
     stream.record(world.db, [stream.outcome(jobs[0])])
