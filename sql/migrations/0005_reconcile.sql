@@ -53,19 +53,23 @@ create function muster.reconcile_candidates(after_ride uuid, older_ms int, lim i
                    missing_ms bigint)
     language sql stable security definer set search_path = pg_catalog, muster set enable_hashjoin = off set enable_mergejoin = off set jit = off
     as $$
-    select o.ride_id, o.n, o.subject, o.sequence, o.stream_created, o.members,
-           array(select m from unnest(o.members) as m
-                 where not exists (select from muster.outcome p where p.task_id = m)
-                   and (exists (select from muster.job j where j.job_id = m and j.n = o.n)
-                        or exists (select from muster.task t where t.task_id = m and t.n = o.n))
-                   and not exists (select from muster.retry r where r.task_id = m and r.next_at < 'infinity')),
+    select o.ride_id, o.n, o.subject, o.sequence, o.stream_created, o.members, w.open_members,
            case when o.seen_missing_at is null then 0
                 else (extract(epoch from clock_timestamp() - o.seen_missing_at) * 1000)::bigint end
     from muster.outbox o
+    cross join lateral (
+        select coalesce(array_agg(x.m order by x.i) filter (where not x.waits), '{}') as open_members, count(*) as open
+        from (select m, i, exists (select from muster.retry r where r.task_id = m and r.next_at < 'infinity') as waits
+              from unnest(o.members) with ordinality as u(m, i)
+              where not exists (select from muster.outcome p where p.task_id = m)
+                and (exists (select from muster.job j where j.job_id = m and j.n = o.n)
+                     or exists (select from muster.task t where t.task_id = m and t.n = o.n))) as x
+    ) as w
     where o.kind = 'task' and o.ride_id > after_ride and o.published_at < now() - older_ms * interval '1 millisecond'
+      and (cardinality(w.open_members) > 0 or w.open = 0)
     order by o.ride_id limit lim
     $$;
-comment on function muster.reconcile_candidates is 'Messages published long enough ago, in id order after a cursor, with those members that are open, have it as their current publication and wait for no retry.';
+comment on function muster.reconcile_candidates is 'Messages published long enough ago, in id order after a cursor, with those members that are open, have it as their current publication and wait for no retry; none, if nobody needs the message any more.';
 
 create function muster.reconcile_note(rides uuid[], missing boolean[]) returns void
     language sql volatile security definer set search_path = pg_catalog, muster

@@ -141,7 +141,7 @@ def a_task_that_waits_for_its_retry_is_no_candidate(world):
     look = "select open_members from muster.reconcile_candidates('00000000-0000-0000-0000-000000000000', -1, 10)"
     assert world.db.one(look) == "{" + job.id + "}"
     stream.record(world.db, deferred=[{"task": job.id, "n": 1, "class": "dependency", "reason": "x", "message": "y"}])
-    assert world.db.one(look) == "{}"
+    assert world.db.rows(look) == [], "nobody may take its message for settled"
     world.db.rows("update muster.retry set next_at = now()")
     world.db.rows("select muster.retry_due(10)")
     world.db.rows(f"select muster.outbox_published(array['{job.id}']::uuid[], array[2], 'c1', array[6]::bigint[])")
@@ -169,6 +169,18 @@ def only_settled_messages_are_removed(world):
     world.db.rows("select muster.outbox_settled(array(select ride_id from muster.outbox))")
     assert world.db.rows("select ride_id from muster.outbox") == [[jobs[1].id]]
     assert stream.record(world.db, [stream.outcome(jobs[0])]) == {"late": 1}
+
+
+def a_message_that_nobody_needs_any_more_is_a_candidate_without_members(world):
+    jobs, stream, bundle = [Job() for _ in range(2)], Stream(), Job().id
+    accept(world.db, *jobs, bundle=bundle)
+    world.db.rows(f"select muster.outbox_published(array['{bundle}']::uuid[], array[1], 'c1', array[5]::bigint[])")
+    stream.record(world.db, [stream.outcome(jobs[0], ride=bundle)])
+    world.db.rows(f"select muster.republish('{jobs[1].id}', 1, false, 'test')")
+    look = "select ride_id, open_members from muster.reconcile_candidates('00000000-0000-0000-0000-000000000000', -1, 10)"
+    assert world.db.rows(look) == [[bundle, "{}"]]
+    world.db.rows(f"select muster.outbox_settled(array['{bundle}']::uuid[])")
+    assert world.db.rows("select ride_id from muster.outbox where kind = 'task'") == [[jobs[1].id]]
 
 
 def what_is_open_is_what_has_no_outcome(world):
