@@ -161,6 +161,17 @@ def a_killed_agents_task_goes_on_from_its_checkpoint(rig):
     agrees(rig, task, want)
 
 
+def a_task_that_saves_often_keeps_its_lease(rig):
+    """A checkpoint proves that the task is ours; only +WPI renews what the broker counts."""
+    task = rig.task(uri=rig.source("long.csv", rows()))
+    rig.agent("a1", worker__read_limit="200KiB")
+    rig.publish(task)
+    wait_until(lambda: rig.state(task), what="a checkpoint")
+    rig.agent("idle").ready()  # would take it at once
+    outcome = rig.outcome(task)
+    assert outcome["delivery"] == 1 and "resumes" not in outcome, outcome
+
+
 def a_stopped_agent_that_comes_back_changes_nothing(rig):
     data = rows()
     want = undisturbed(rig, data)
