@@ -2,8 +2,11 @@
 """What the schema itself is promised: comments, rights, partitions, the audit chain, locks."""
 import hashlib
 import json
+import os
+import re
 
 from calls import FAIL, Job, Stream, accept, plan_of
+from cluster import ROOT
 
 
 def every_table_view_and_function_has_a_comment(world):
@@ -52,6 +55,16 @@ def programs_work_through_functions_and_cannot_touch_tables(world):
         assert session.fails("insert into muster.audit values (1, now(), 'x', 'y', 'z', 'p', 'h')") == "42501"
     assert recorder.fails("select muster.republish(gen_random_uuid(), 1, false, 'x')") == "42501"
     assert dispatcher.fails(stream.call()) == "42501"
+
+
+def every_function_that_a_program_calls_is_granted_to_its_role(world):
+    for program in ("dispatcher", "recorder"):
+        with open(os.path.join(ROOT, program, "statements.c")) as file:
+            called = sorted(set(re.findall(r"\bmuster\.(\w+)\(", file.read())))
+        assert called
+        for name in called:
+            assert world.db.rows(f"""select has_function_privilege('muster_{program}', p.oid, 'execute') from pg_proc p
+                where p.pronamespace = 'muster'::regnamespace and p.proname = '{name}'""") == [["t"]], (program, name)
 
 
 def a_reporter_reads_every_view_and_nothing_else(world):
