@@ -2,7 +2,8 @@
 -- Schemas, roles, ids, locks. Each migration file is one transaction: `muster db migrate` wraps it, and by hand it is
 -- `psql -1 -v ON_ERROR_STOP=1 -f`. Each begins as muster_owner, who owns whatever there is, notes itself in
 -- muster.schema_migration (the SHA-256 is filled in by `muster db migrate`), and ends with `reset role`. The migrating
--- user is a superuser, or owns the database and may create roles.
+-- user is a superuser, or owns the database and may create roles. Forward only: once released, a file is never changed;
+-- a change is a new file that also moves what is stored, and programs refuse a schema of another version.
 
 do $$
 declare
