@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 
-from harness import ROOT, BUILD, wait_until
+from harness import BUILD, wait_until
 from marks import Skip, own_site
 
 SITE = {"task__ack_wait": "2s"}
@@ -202,4 +202,3 @@ def no_invariant_is_broken_in_the_end(site):
     assert site.value("select count(*) from muster.outcome_conflict") == "0"
     assert site.sql("select * from report.reconciliation where not balanced") == []
     wait_until(lambda: site.nats.stream("MUSTER_TASKS")["messages"] == 0, what="an empty queue")
-    assert ROOT

@@ -1,0 +1,211 @@
+# SPDX-License-Identifier: Apache-2.0
+"""kill -9 at every step, of every program, broker and database included: each submitted task ends with exactly one outcome,
+with the findings of an undisturbed run, and the control totals are equal."""
+import json
+import shutil
+
+from harness import wait_until
+from marks import own_site
+
+SITE = {"task__ack_wait": "1s", "task__shard_bytes": "64KiB", "worker__checkpoint": "50ms", "worker__read_limit": "1MiB",
+        "worker__heartbeat": "1s", "dispatcher__reconcile": "300ms"}
+GOOD, BAD = "US0378331005", "US0378331006"
+ROWS = 12000
+
+
+def _file(site):
+    site.write("trades.csv", "symbol,isin\n" + "".join(f"S{i},{BAD if i % 97 == 0 else GOOD}\n" for i in range(ROWS)))
+
+
+def _wanted():
+    return sorted(str(i + 1) for i in range(ROWS) if i % 97 == 0)
+
+
+def _submit_mix(site, tag, small=60):
+    """Keyed small jobs in one batch (they share rides) and a planned file; asked again until somebody answers."""
+    lines = "\n".join(json.dumps({"id": f"{tag}-{i}", "pack": "identifiers@1", "records": [{"isin": BAD if i % 3 == 0 else GOOD}]})
+                      for i in range(small))
+    file = {"id": f"{tag}-file", "pack": "identifiers@1", "source": {"uri": "file:trades.csv"}}
+    for body in (lines, json.dumps(file)):
+        def accepted(body=body):
+            try:
+                answer = site.api("submit", body, timeout=2)
+            except (TimeoutError, OSError, ValueError):
+                return False  # nobody answers yet: the same keys are sent again
+            return answer["ok"] and not answer.get("rejected")
+        wait_until(accepted, 30, "a receipt")
+    return small
+
+
+def _check(site, tag, small=60):
+    done = f"select count(*) from report.job_status where job_key like '{tag}-%' and result is not null"
+    wait_until(lambda: site.value(done) == str(small + 1), 60, f"the outcomes of {tag}")
+    assert site.sql(f"select result, count(*) from report.job_status where job_key like '{tag}-%' and source = 'records' group by 1 order by 1") \
+        == [["fail", str(small // 3)], ["pass", str(small - small // 3)]]
+    job = site.value(f"select job_id from report.job_status where job_key = '{tag}-file'")
+    found = site.sql(f"select record_no from report.finding where job_id = '{job}' order by record_no::text collate \"C\"")
+    assert sorted(r[0] for r in found) == _wanted(), (len(found), len(_wanted()))
+    assert site.sql("select job_id from report.reconciliation where not balanced") == []
+    assert site.value("select count(*) from muster.outcome_conflict") == "0"
+    assert site.sql("select reason, count(*) from muster.quarantine group by 1") == []
+    assert site.value(f"select count(*) from muster.request where key like '{tag}-%'") == str(small + 1)
+
+
+def _queue_is_empty(site):
+    wait_until(lambda: site.nats.stream("MUSTER_TASKS")["messages"] == 0, 30, "an empty queue")
+    wait_until(lambda: site.value("select count(*) from muster.outbox where kind = 'task'") == "0", 30, "an empty outbox")
+
+
+def prepare(site):
+    _file(site)
+
+
+def a_worker_killed_at_every_step_loses_and_doubles_nothing(site):
+    site.dispatcher()
+    site.recorder()
+    for point in ("worker.pulled", "worker.marked", "worker.opened", "worker.findings_sent", "worker.checkpoint:2",
+                  "worker.before_outcome:3", "worker.after_outcome:3", "worker.after_ack:2", "worker.after_purge"):
+        tag = "w-" + point.split(".")[1].replace(":", "-")
+        victim = site.worker("victim-" + tag, fail=f"{point}=crash")
+        _submit_mix(site, tag)
+        site.worker("heir-" + tag)
+        _check(site, tag)
+        for p in (victim, site.programs[-1]):
+            p.close()
+    _queue_is_empty(site)
+
+
+def a_dispatcher_killed_at_every_step_loses_and_doubles_nothing(site):
+    site.worker("d1")
+    site.worker("d2")
+    for p in site.programs:
+        if p.name == "dispatcher":
+            p.stop()
+    for point in ("before_commit", "after_commit", "after_publish", "after_mark", "after_answer"):
+        victim = site.dispatcher("victim-" + point, fail=f"dispatcher.{point}=crash", ready=False)
+        wait_until(lambda: not victim.alive() or b"ready" in open(victim.log_path, "rb").read(), 20)
+        heir = None
+        if not victim.alive():
+            heir = site.dispatcher("heir-" + point)
+            _submit_mix(site, "d-" + point)
+        else:
+            site.nats.publish("muster.api.submit", json.dumps({"pack": "identifiers@1", "records": [{"isin": GOOD}]}), reply="_INBOX.x")
+            victim.ended()
+            heir = site.dispatcher("heir-" + point)
+            _submit_mix(site, "d-" + point)
+        _check(site, "d-" + point)
+        heir.stop()
+    site.dispatcher("last")
+    _queue_is_empty(site)
+
+
+def an_intake_message_survives_a_dispatcher_that_dies_before_its_ack(site):
+    for p in site.programs:
+        if p.alive() and p.name == "last":
+            p.stop()
+    victim = site.dispatcher("intake-victim", fail="dispatcher.before_intake_ack=crash")
+    site.nats.publish_stream("muster.intake", json.dumps({"pack": "identifiers@1", "records": [{"isin": BAD}], "id": "door"}))
+    victim.ended()
+    site.dispatcher("intake-heir")
+    wait_until(lambda: site.value("select result from report.job_status where job_key = 'door'") == "fail", 60)
+    assert site.value("select count(*) from muster.job where job_key = 'door'") == "1"
+
+
+def a_recorder_killed_at_every_step_loses_and_doubles_nothing(site):
+    for p in site.programs:
+        if p.name == "recorder" and p.alive():
+            p.stop()
+    for point in ("pulled", "before_commit", "after_commit", "after_ack"):
+        victim = site.recorder("victim-" + point, fail=f"recorder.{point}:2=crash")
+        _submit_mix(site, "r-" + point)
+        victim.ended(60)
+        heir = site.recorder("heir-" + point)
+        _check(site, "r-" + point)
+        heir.stop()
+    site.recorder("last-recorder")
+    _queue_is_empty(site)
+
+
+def a_stopped_recorder_is_replaced(site):
+    active = next(p for p in site.programs if p.name == "last-recorder")
+    site.recorder("stand-by")
+    active.pause()
+    _submit_mix(site, "standby")
+    _check(site, "standby")
+    active.resume()
+    _submit_mix(site, "resumed")
+    _check(site, "resumed")
+
+
+@own_site
+def a_zombie_agent_changes_nothing(site):
+    _file(site)
+    site.dispatcher()
+    site.recorder()
+    zombie = site.worker("zombie")
+    _submit_mix(site, "z")
+    wait_until(lambda: site.sql("select 1 from report.task_history where stage = 'scan' limit 1"), 30)
+    zombie.pause()
+    site.worker("heir")
+    _check(site, "z")
+    zombie.resume()
+    _submit_mix(site, "after")
+    _check(site, "after")
+    assert zombie.alive()
+    _queue_is_empty(site)
+
+
+@own_site
+def a_drained_agent_hands_back_without_burning_an_attempt(site):
+    _file(site)
+    site.dispatcher()
+    site.recorder()
+    first = site.worker("first")
+    _submit_mix(site, "drain")
+    wait_until(lambda: site.sql("select 1 from report.task_history where stage = 'scan' and result is not null limit 1"), 30)
+    assert first.stop(10) == 0
+    site.worker("second")
+    _check(site, "drain")
+    assert site.value("select coalesce(max(crashes), 0) from report.task_history") == "0"
+
+
+@own_site
+def a_broker_killed_under_load_loses_nothing(site):
+    _file(site)
+    site.all(workers=2)
+    for turn in range(3):
+        _submit_mix(site, f"b{turn}")
+        site.crash("nats")
+        site.start("nats")
+    for turn in range(3):
+        _check(site, f"b{turn}")
+    _queue_is_empty(site)
+
+
+@own_site
+def a_database_killed_under_load_loses_nothing(site):
+    _file(site)
+    site.all(workers=2)
+    for turn in range(3):
+        _submit_mix(site, f"p{turn}")
+        site.crash("postgres")
+        answer = site.api("submit", {"pack": "identifiers@1", "records": [{"isin": GOOD}]})
+        assert answer["ok"] is False and answer["error"]["code"] == "unavailable", answer
+        site.start("postgres")
+    for turn in range(3):
+        _check(site, f"p{turn}")
+    _queue_is_empty(site)
+
+
+@own_site
+def a_wiped_broker_is_filled_again_from_the_database(site):
+    _file(site)
+    site.dispatcher()
+    site.recorder()
+    _submit_mix(site, "wiped")
+    wait_until(lambda: site.value("select count(*) from muster.outbox where kind = 'task' and published_at is null") == "0")
+    site.halt("nats")
+    shutil.rmtree(site.dir + "/nats/jetstream")
+    site.start("nats")
+    site.worker("a1")
+    _check(site, "wiped")
