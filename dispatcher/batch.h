@@ -44,6 +44,7 @@ struct batch {
     size_t job_count, job_room;
     struct request *requests;
     size_t request_count, request_room;
+    char fallback_key[160]; /* of the request that is being read, if its job has no key of its own; "" for none */
 };
 
 MU_MUST bool batch_new(struct batch **out, struct dispatcher *d, struct mu_error *err);

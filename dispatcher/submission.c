@@ -281,6 +281,8 @@ static bool take_key(struct batch *b, struct job *j, const json_t *doc, const ch
     char made[260];
     if (given.at && header && !is_batch && !mu_span_is(given, header))
         return mu_reject(err, "invalid", "/id", "the key in the body is not that of the header Nats-Msg-Id");
+    if (!given.at && !header && b->fallback_key[0])
+        given = mu_span_of(b->fallback_key);
     if (!given.at && header) {
         int len = is_batch ? snprintf(made, sizeof(made), "%.200s/%lld", header, (long long)j->line - 1)
                            : snprintf(made, sizeof(made), "%.250s", header);
@@ -399,7 +401,7 @@ static bool read_request(struct batch *b, size_t request, struct mu_error *err)
     const struct mu_config *c = b->d->config;
     struct mu_span body = r->message->body;
     const char *header = mu_message_header(r->message, "Nats-Msg-Id");
-    char made[160];
+    b->fallback_key[0] = '\0';
     if ((int64_t)body.len > c->submit_max_bytes) {
         mu_reject(&r->error, "too_large", "", "the submission has %zu bytes, the limit is %lld", body.len, (long long)c->submit_max_bytes);
         mu_hint(&r->error, "send a file in parts: `muster submit -f` does");
@@ -409,11 +411,9 @@ static bool read_request(struct batch *b, size_t request, struct mu_error *err)
         mu_reject(&r->error, "invalid", "", "the header Nats-Msg-Id wants 1 to 200 characters");
         return true;
     }
-    if (r->from_intake && !header) {
-        snprintf(made, sizeof(made), "intake:%s:%llu:%lld", b->d->intake_created, (unsigned long long)r->message->stream_sequence,
-                 (long long)r->message->stored_us);
-        header = made;
-    }
+    if (r->from_intake) /* a redelivery must meet itself */
+        snprintf(b->fallback_key, sizeof(b->fallback_key), "intake:%s:%llu:%lld", b->d->intake_created,
+                 (unsigned long long)r->message->stream_sequence, (long long)r->message->stored_us);
     enum shape shape = r->from_intake ? ONE : shape_of(body);
     r->is_batch = shape != ONE;
     if (shape != ONE)
