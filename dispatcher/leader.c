@@ -2,6 +2,7 @@
 #include "leader.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "leftovers.h"
 #include "outside/topology.h"
 #include "publish.h"
 #include "reconcile.h"
@@ -24,6 +25,7 @@ struct leader {
     bool leading;
     int64_t try_ms, beat_ms, sweep_ms, reconcile_ms, recount_ms, maintain_ms;
     struct reconciler reconciler;
+    struct leftovers leftovers;
     char created[40];      /* of MUSTER_TASKS, as last seen: another one means that the store was wiped */
 };
 
@@ -34,6 +36,7 @@ bool leader_new(struct leader **out, struct dispatcher *d, struct mu_error *err)
         return mu_fail(err, MU_BROKEN, "out of memory");
     l->d = d;
     l->reconciler.d = d;
+    l->leftovers.d = d;
     *out = l;
     return true;
 }
@@ -183,7 +186,8 @@ bool leader_step(struct leader *l, int64_t *next_ms, struct mu_error *err)
     if (due(&l->recount_ms, RECOUNT_MS, now, next_ms) && !recount(l, err))
         return false;
     if (due(&l->reconcile_ms, l->d->config->dispatcher_reconcile_ms, now, next_ms)) {
-        if (!look_at_stream(l, err) || !reconcile_slice(&l->reconciler, &at_end, err))
+        if (!look_at_stream(l, err) || !reconcile_slice(&l->reconciler, &at_end, err) ||
+            !leftovers_slice(&l->leftovers, err))
             return false;
         if (!at_end) { /* a long table is walked without pause, a slice per turn of the loop */
             l->reconcile_ms = now;

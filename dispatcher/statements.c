@@ -29,5 +29,6 @@ const struct mu_statement dispatcher_statements[SQL_COUNT] = {
     [SQL_RETRY_DUE] = {"retry due", "select muster.retry_due($1::int)"},
     [SQL_RECOUNT] = {"recount stages", "select muster.recount_stages()"},
     [SQL_MAINTAIN] = {"maintain", "select muster.maintain(now())"},
+    [SQL_RIDES_NEEDED] = {"rides needed", "select muster.rides_needed($1, $2)"},
     [SQL_POSITIONS] = {"positions", "select created, sequence from muster.positions() limit 1"},
 };

@@ -22,6 +22,13 @@
 #define MU_CONSUMER_RECORDER "recorder"
 #define MU_SUBJECT_INTAKE "muster.intake"
 #define MU_SUBJECT_API "muster.api." /* and the verb */
+#define MU_SUBJECTS_TASK "muster.task.>"
+#define MU_SUBJECTS_RESULT "muster.result.>"
+#define MU_SUBJECTS_FINDING "muster.finding.>"
+#define MU_SUBJECTS_PARTIAL "muster.partial.>"
+#define MU_SUBJECTS_EVENT "muster.event.>"
+#define MU_SUBJECTS_AGENT "muster.agent.>"   /* republished registry */
+#define MU_SUBJECTS_POLICY "muster.policy.>" /* republished policies */
 #define MU_SUBJECT_CONTROL_ALL "muster.control.all"
 #define MU_SERVICE "muster"
 

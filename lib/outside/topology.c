@@ -164,18 +164,18 @@ static bool streams(struct builder *b, struct mu_error *err)
                             (json_int_t)(14 * DAY_NS), "max_bytes", (json_int_t)c->stream_intake_bytes, "duplicate_window",
                             (json_int_t)(SECOND_NS / 10), "max_msg_size", 1048576, "deny_delete", 1), err) &&
            stream(b, "stream",
-                  json_pack("{s:s,s:[s],s:s,s:I,s:I,s:i,s:b,s:b}", "name", MU_STREAM_TASKS, "subjects", "muster.task.>", "retention",
+                  json_pack("{s:s,s:[s],s:s,s:I,s:I,s:i,s:b,s:b}", "name", MU_STREAM_TASKS, "subjects", MU_SUBJECTS_TASK, "retention",
                             "workqueue", "max_bytes", (json_int_t)c->stream_tasks_bytes, "duplicate_window",
                             (json_int_t)(600 * SECOND_NS), "max_msg_size", 262144, "allow_direct", 1, "deny_purge", 1), err) &&
            stream(b, "stream",
-                  json_pack("{s:s,s:[s,s],s:I,s:I,s:b,s:b}", "name", MU_STREAM_RESULTS, "subjects", "muster.result.>",
-                            "muster.finding.>", "max_age", (json_int_t)(14 * DAY_NS), "max_bytes",
+                  json_pack("{s:s,s:[s,s],s:I,s:I,s:b,s:b}", "name", MU_STREAM_RESULTS, "subjects", MU_SUBJECTS_RESULT,
+                            MU_SUBJECTS_FINDING, "max_age", (json_int_t)(14 * DAY_NS), "max_bytes",
                             (json_int_t)c->stream_results_bytes, "allow_direct", 1, "deny_delete", 1), err) &&
            stream(b, "stream",
-                  json_pack("{s:s,s:[s],s:I,s:I,s:b}", "name", MU_STREAM_PARTIALS, "subjects", "muster.partial.>", "max_age",
+                  json_pack("{s:s,s:[s],s:I,s:I,s:b}", "name", MU_STREAM_PARTIALS, "subjects", MU_SUBJECTS_PARTIAL, "max_age",
                             (json_int_t)(7 * DAY_NS), "max_bytes", (json_int_t)c->stream_partials_bytes, "allow_direct", 1), err) &&
            stream(b, "stream",
-                  json_pack("{s:s,s:[s],s:s,s:I,s:I,s:b}", "name", MU_STREAM_EVENTS, "subjects", "muster.event.>", "discard", "old",
+                  json_pack("{s:s,s:[s],s:s,s:I,s:I,s:b}", "name", MU_STREAM_EVENTS, "subjects", MU_SUBJECTS_EVENT, "discard", "old",
                             "max_age", (json_int_t)(14 * DAY_NS), "max_bytes", (json_int_t)c->stream_events_bytes, "allow_direct", 1), err);
 }
 
@@ -201,9 +201,9 @@ static bool buckets(struct builder *b, struct mu_error *err)
 {
     const struct mu_config *c = b->config;
     return bucket(b, MU_BUCKET_STATE, c->bucket_state_bytes, 7 * DAY_NS, 0, NULL, err) &&
-           bucket(b, MU_BUCKET_AGENTS, c->bucket_agents_bytes, 30 * SECOND_NS, 30 * SECOND_NS, "muster.agent.>", err) &&
+           bucket(b, MU_BUCKET_AGENTS, c->bucket_agents_bytes, 30 * SECOND_NS, 30 * SECOND_NS, MU_SUBJECTS_AGENT, err) &&
            bucket(b, MU_BUCKET_PACKS, c->bucket_packs_bytes, 0, 0, NULL, err) &&
-           bucket(b, MU_BUCKET_POLICY, c->bucket_policy_bytes, 0, 0, "muster.policy.>", err);
+           bucket(b, MU_BUCKET_POLICY, c->bucket_policy_bytes, 0, 0, MU_SUBJECTS_POLICY, err);
 }
 
 static bool consumer(struct builder *b, const char *of, const char *name, const char *filter, const char *ack_policy,

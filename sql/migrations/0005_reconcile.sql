@@ -19,6 +19,14 @@ create function muster.known_tasks(ids uuid[]) returns setof uuid
     $$;
 comment on function muster.known_tasks is 'Those of the ids that are tasks of ours.';
 
+create function muster.rides_needed(rides uuid[], ns int[]) returns setof uuid
+    language sql stable security definer set search_path = pg_catalog, muster set enable_hashjoin = off set enable_mergejoin = off
+    as $$
+    select x.r from unnest(rides, ns) as x(r, n)
+    where exists (select from muster.outbox o where o.ride_id = x.r and o.n = x.n and o.kind = 'task')
+    $$;
+comment on function muster.rides_needed is 'Those of the queue messages that an open task still has as its current one: their rows stand in the outbox.';
+
 create function muster.republish(of_task uuid, expected_n int, is_fresh boolean, who text) returns int
     language plpgsql volatile security definer set search_path = pg_catalog, muster
     as $$

@@ -217,7 +217,7 @@ grant select on muster.audit, muster.quarantine, muster.outcome_conflict, muster
 grant execute on function muster.lock_key, muster.lock_beat, muster.lock_stale, muster.lock_end to muster_dispatcher, muster_recorder;
 grant execute on function muster.claim_keys, muster.accept_jobs, muster.outbox_pending, muster.outbox_published,
     muster.outbox_event_done, muster.reject, muster.pack_put, muster.pack_resolve, muster.packs, muster.lists_pinned,
-    muster.open_tasks, muster.known_tasks, muster.republish, muster.reconcile_candidates, muster.reconcile_note,
+    muster.open_tasks, muster.known_tasks, muster.rides_needed, muster.republish, muster.reconcile_candidates, muster.reconcile_note,
     muster.outbox_settled, muster.retry_due, muster.recount_stages, muster.counts, muster.job_status, muster.maintain,
     muster.positions to muster_dispatcher;
 grant execute on function muster.record_batch, muster.position_note, muster.positions, muster.positions_thin, muster.counts to muster_recorder;
