@@ -232,7 +232,7 @@ class Site:
 
     def value(self, query):
         rows = self.sql(query)
-        return rows[0][0] if rows else None
+        return "".join(rows[0][:1]) if rows else None
 
     def cli(self, *words, env=None, timeout=60):
         return subprocess.run([program_path("muster"), "--config", self.config, *words], capture_output=True, text=True,

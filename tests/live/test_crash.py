@@ -56,11 +56,9 @@ def _queue_is_empty(site):
     wait_until(lambda: site.value("select count(*) from muster.outbox where kind = 'task'") == "0", 30, "an empty outbox")
 
 
-def prepare(site):
-    _file(site)
-
-
+@own_site
 def a_worker_killed_at_every_step_loses_and_doubles_nothing(site):
+    _file(site)
     site.dispatcher()
     site.recorder()
     for point in ("worker.pulled", "worker.marked", "worker.opened", "worker.findings_sent", "worker.checkpoint:2",
@@ -75,59 +73,66 @@ def a_worker_killed_at_every_step_loses_and_doubles_nothing(site):
     _queue_is_empty(site)
 
 
+@own_site
 def a_dispatcher_killed_at_every_step_loses_and_doubles_nothing(site):
+    _file(site)
+    site.dispatcher("first").stop()  # makes the streams
+    site.recorder()
     site.worker("d1")
     site.worker("d2")
-    for p in site.programs:
-        if p.name == "dispatcher":
-            p.stop()
     for point in ("before_commit", "after_commit", "after_publish", "after_mark", "after_answer"):
-        victim = site.dispatcher("victim-" + point, fail=f"dispatcher.{point}=crash", ready=False)
-        wait_until(lambda: not victim.alive() or b"ready" in open(victim.log_path, "rb").read(), 20)
-        heir = None
-        if not victim.alive():
-            heir = site.dispatcher("heir-" + point)
-            _submit_mix(site, "d-" + point)
-        else:
-            site.nats.publish("muster.api.submit", json.dumps({"pack": "identifiers@1", "records": [{"isin": GOOD}]}), reply="_INBOX.x")
-            victim.ended()
-            heir = site.dispatcher("heir-" + point)
-            _submit_mix(site, "d-" + point)
+        victim = site.dispatcher("victim-" + point, fail=f"dispatcher.{point}=crash")
+        site.nats.publish("muster.api.submit", json.dumps({"pack": "identifiers@1", "records": [{"isin": GOOD}]}), reply="_INBOX.x")
+        assert victim.ended() == -9
+        heir = site.dispatcher("heir-" + point)
+        _submit_mix(site, "d-" + point)
         _check(site, "d-" + point)
-        heir.stop()
+        assert heir.stop() == 0
     site.dispatcher("last")
     _queue_is_empty(site)
+    lost = "select count(*) from report.job_status where result is null"
+    wait_until(lambda: site.value(lost) == "0", what="an outcome of every job, of those that were not answered too")
 
 
+@own_site
 def an_intake_message_survives_a_dispatcher_that_dies_before_its_ack(site):
-    for p in site.programs:
-        if p.alive() and p.name == "last":
-            p.stop()
-    victim = site.dispatcher("intake-victim", fail="dispatcher.before_intake_ack=crash")
+    site.dispatcher("first").stop()
+    site.recorder()
+    site.worker("a1")
+    victim = site.dispatcher("victim", fail="dispatcher.before_intake_ack=crash")
     site.nats.publish_stream("muster.intake", json.dumps({"pack": "identifiers@1", "records": [{"isin": BAD}], "id": "door"}))
-    victim.ended()
-    site.dispatcher("intake-heir")
-    wait_until(lambda: site.value("select result from report.job_status where job_key = 'door'") == "fail", 60)
+    assert victim.ended() == -9
+    site.dispatcher("heir")
+    wait_until(lambda: site.value("select result from report.job_status where job_key = 'door'") == "fail")
+    intake = lambda: site.nats.api("CONSUMER.INFO.MUSTER_INTAKE.intake")["num_ack_pending"] == 0
+    wait_until(intake, 60, "the acknowledgement of its redelivery")
     assert site.value("select count(*) from muster.job where job_key = 'door'") == "1"
 
 
+@own_site
 def a_recorder_killed_at_every_step_loses_and_doubles_nothing(site):
-    for p in site.programs:
-        if p.name == "recorder" and p.alive():
-            p.stop()
+    _file(site)
+    site.dispatcher()
+    site.worker("a1")
+    site.worker("a2")
     for point in ("pulled", "before_commit", "after_commit", "after_ack"):
         victim = site.recorder("victim-" + point, fail=f"recorder.{point}:2=crash")
         _submit_mix(site, "r-" + point)
-        victim.ended(60)
+        assert victim.ended() == -9
         heir = site.recorder("heir-" + point)
         _check(site, "r-" + point)
-        heir.stop()
-    site.recorder("last-recorder")
+        assert heir.stop() == 0
+    site.recorder("last")
     _queue_is_empty(site)
 
 
+@own_site
 def a_stopped_recorder_is_replaced(site):
-    active = next(p for p in site.programs if p.name == "last-recorder")
+    _file(site)
+    site.dispatcher()
+    site.worker("a1")
+    active = site.recorder("active")
+    wait_until(lambda: b"recording" in open(active.log_path, "rb").read(), what="an active recorder")
     site.recorder("stand-by")
     active.pause()
     _submit_mix(site, "standby")
@@ -135,6 +140,7 @@ def a_stopped_recorder_is_replaced(site):
     active.resume()
     _submit_mix(site, "resumed")
     _check(site, "resumed")
+    assert active.alive()
 
 
 @own_site
