@@ -199,6 +199,8 @@ int main(int argc, char **argv)
     if (!d.args || !mu_daemon_init(&err))
         mu_fail(&err, MU_BROKEN, "out of memory");
     else if (start(&d, &err)) {
+        (void)!mu_bus_flush(d.bus, 1000, &err); /* ready means that the broker knows our subscriptions */
+        mu_error_clear(&err);
         mu_log(MU_INFO, "ready", MU_F("version", MUSTER_VERSION), MU_F("nats_server", mu_bus_server_version(d.bus)));
         mu_daemon_ready();
         run(&d);

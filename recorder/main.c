@@ -94,19 +94,20 @@ static bool become_active(struct recorder *r, struct mu_error *err)
                                          .max_bytes = (size_t)r->config->recorder_batch_bytes};
     if (!lock_try(r, err) || !r->active)
         return r->active;
-    if (!lock_beat(r, err) || !position_settle(r, err) || !mu_pull_open(&r->pull, r->bus, &pull, err)) {
+    struct mu_consumer_state consumer = {0};
+    bool found = false;
+    if (!lock_beat(r, err) || !position_settle(r, err) ||
+        !mu_consumer_find(r->bus, MU_STREAM_RESULTS, MU_CONSUMER_RECORDER, &found, &consumer, err) ||
+        !mu_pull_open(&r->pull, r->bus, &pull, err)) {
         lock_let_go(r);
         return false;
     }
+    r->next = r->position.sequence + 1;
+    r->catch_up = found ? consumer.delivered_stream_sequence : 0;
     r->generation = mu_bus_generation(r->bus);
     r->verify_ms = mu_clock_ms() + VERIFY_MS;
     mu_log(MU_INFO, "recording", MU_N("from_sequence", r->position.sequence + 1));
     return true;
-}
-
-static bool is_full(const struct recorder *r)
-{
-    return r->batch.count >= (size_t)r->config->recorder_batch_messages || r->batch.bytes >= (size_t)r->config->recorder_batch_bytes;
 }
 
 /* Takes what has arrived, in the order of the stream. A message behind the position is recorded again: keys drop
@@ -114,22 +115,26 @@ static bool is_full(const struct recorder *r)
 static bool take(struct recorder *r, struct mu_error *err)
 {
     mu_pull_want(r->pull, (size_t)r->config->recorder_batch_messages);
-    while (!is_full(r)) {
+    if (r->next <= r->catch_up && !position_fill_gap(r, r->catch_up + 1, err))
+        return false;
+    while (!recorder_is_full(r)) {
         struct mu_message *m = r->held ? MU_GIVE(r->held) : mu_pull_take(r->pull);
         if (!m)
             break;
-        uint64_t last = r->batch.count ? r->batch.messages[r->batch.count - 1]->stream_sequence : r->position.sequence;
-        if (m->stream_sequence > last + 1 && !position_fill_gap(r, m->stream_sequence, err)) {
+        bool filled = m->stream_sequence <= r->next || position_fill_gap(r, m->stream_sequence, err);
+        bool again = m->stream_sequence < r->next; /* starts a batch of its own: positions ascend within one */
+        if (!filled || m->stream_sequence > r->next || (again && r->batch.count)) {
             r->held = m;
-            return false;
-        }
-        if (m->stream_sequence <= last && r->batch.count) { /* a redelivery starts a batch of its own: positions ascend */
-            r->held = m;
+            if (!filled)
+                return false;
             break;
         }
+        if (!again)
+            r->next = m->stream_sequence + 1;
         if (!results_add(&r->batch, m, err))
             return false;
     }
+    r->more = recorder_is_full(r) || r->next <= r->catch_up;
     if (r->batch.count)
         MU_FAILPOINT("recorder.pulled");
     return true;
@@ -281,7 +286,7 @@ static void run(struct recorder *r)
     while (!mu_daemon_should_stop()) {
         int64_t wait_ms = turn(r);
         mu_daemon_alive();
-        mu_bus_wait(r->bus, -1, r->held ? 0 : wait_ms);
+        mu_bus_wait(r->bus, -1, r->active && (r->held || r->more) ? 0 : wait_ms);
     }
     mu_daemon_stopping();
 }
@@ -300,6 +305,8 @@ int main(int argc, char **argv)
     if (!r.args || !mu_daemon_init(&err))
         mu_fail(&err, MU_BROKEN, "out of memory");
     else if (start(&r, &err)) {
+        (void)!mu_bus_flush(r.bus, 1000, &err); /* ready means that the broker knows our subscriptions */
+        mu_error_clear(&err);
         mu_log(MU_INFO, "ready", MU_F("version", MUSTER_VERSION), MU_F("nats_server", mu_bus_server_version(r.bus)));
         mu_daemon_ready();
         run(&r);

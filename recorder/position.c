@@ -66,12 +66,11 @@ bool position_settle(struct recorder *r, struct mu_error *err)
 
 bool position_fill_gap(struct recorder *r, uint64_t sequence, struct mu_error *err)
 {
-    uint64_t next = r->batch.count ? r->batch.messages[r->batch.count - 1]->stream_sequence + 1 : r->position.sequence + 1;
     int64_t missing = 0;
-    for (; next < sequence; next++) {
+    for (; r->next < sequence && !recorder_is_full(r); r->next++) {
         MU_AUTO(mu_message_free) struct mu_message *m = NULL;
-        if (!mu_stream_get(r->bus, MU_STREAM_RESULTS, next, &m, err))
-            return mu_while(err, "fetching result %llu", (unsigned long long)next);
+        if (!mu_stream_get(r->bus, MU_STREAM_RESULTS, r->next, &m, err))
+            return mu_while(err, "fetching result %llu", (unsigned long long)r->next);
         if (!m) {
             missing++;
             continue;

@@ -30,18 +30,28 @@ struct recorder {
     struct mu_pull *pull;
     struct results batch;
     struct position position;
+    uint64_t next;              /* sequence that is to be taken next: behind the batch, or the position */
+    uint64_t catch_up;          /* up to here a predecessor had pulled: read by sequence, nobody delivers it soon */
     struct mu_message *held;    /* taken, and waiting for a gap before it to be filled */
     bool active;                /* holds the lock */
+    bool more;                  /* the last batch was full: more is waiting */
     int64_t beat_ms, try_ms, verify_ms, thin_ms, store_next_ms, broker_lost_ms;
     struct mu_backoff backoff;
     uint64_t generation;
 };
 
+static inline bool recorder_is_full(const struct recorder *r)
+{
+    return r->batch.count >= (size_t)r->config->recorder_batch_messages ||
+           r->batch.bytes >= (size_t)r->config->recorder_batch_bytes;
+}
+
 /* ---- position.c ---- */
 /* Reads the position and compares it with the stream; if the stream went back or is new, notes the newest kept
  * position that still matches, or the stream's beginning, in a commit of its own. */
 MU_MUST bool position_settle(struct recorder *r, struct mu_error *err);
-/* Fetches what lies between the position and `sequence` and was not delivered: a dead predecessor had pulled it. */
+/* Fetches what lies before `sequence` and was not delivered (a dead predecessor had pulled it), until the batch is
+ * full: r->next tells how far it came. */
 MU_MUST bool position_fill_gap(struct recorder *r, uint64_t sequence, struct mu_error *err);
 
 /* ---- lock.c ---- */
