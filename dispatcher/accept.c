@@ -165,7 +165,7 @@ static void write_event(struct commit *c)
         const struct job *j = &b->jobs[c->order[i]];
         mu_id_format(mu_id_new(), id);
         mu_id_format(j->id, job);
-        mu_text_addf(out, "%s{\"event_id\":\"%s\",\"type\":\"io.muster.event.v1.job_accepted\",\"timestamp\":\"%s\",\"job_id\":\"%s\"}",
+        mu_text_addf(out, "%s{\"event_id\":\"%s\",\"type\":\"" MU_EVENT_TYPE "job_accepted\",\"timestamp\":\"%s\",\"job_id\":\"%s\"}",
                      i ? "," : "", id, now, job);
     }
     mu_text_puts(out, "]}");

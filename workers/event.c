@@ -8,7 +8,7 @@ void mu_worker_event(struct mu_worker *w, const char *what, const struct mu_task
     char subject[MU_SUBJECT_MAX], id[MU_ID_MAX], now[MU_RFC3339_MAX], type[64], name[64];
     struct mu_error ignored = {0};
     snprintf(name, sizeof(name), "task.%s", what);
-    snprintf(type, sizeof(type), "io.muster.event.v1.task_%s", what);
+    snprintf(type, sizeof(type), MU_EVENT_TYPE "task_%s", what);
     mu_subject_event(subject, name);
     mu_id_format(mu_id_new(), id);
     mu_rfc3339_format(mu_wall_us(), now);

@@ -1,0 +1,188 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""./run bench [CASE...]: measures, as ratios in one run. Cases: bare (the yardstick: the broker and database moves of a
+queue without muster's code), pipeline (small tasks submitted by one client until every outcome is in PostgreSQL), latency
+(single submissions at low load, to the visible row), scan (a large CSV under three identifier rules, in one process), idle
+(an agent with nothing to do). Prints a table and writes bench.json beside the programs."""
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BUILD = os.environ.setdefault("MUSTER_BUILD", os.path.join(ROOT, "build-release"))
+sys.path.insert(0, os.path.join(ROOT, "tests", "live"))
+
+from harness import Site, wait_until  # noqa: E402
+
+TASKS = int(os.environ.get("MUSTER_BENCH_TASKS", "200000"))
+SCAN_BYTES = int(os.environ.get("MUSTER_BENCH_BYTES", str(10 ** 9)))
+ROUNDS = int(os.environ.get("MUSTER_BENCH_ROUNDS", "3"))
+RECORD = {"isin": "US0378331005", "lei": "5493001KJTIIGC8Y1R12", "currency": "EUR"}
+results = []
+
+
+def note(case, what, value, unit, against=None):
+    results.append({"case": case, "what": what, "value": value, "unit": unit, "ratio": against})
+    ratio = f"{against:8.2f}" if against is not None else ""
+    print(f"{case:10} {what:44} {value:>14,.2f} {unit:10} {ratio}", flush=True)
+
+
+def run_bare(site):
+    got = subprocess.run([os.path.join(BUILD, "tests", "bench-bare"), site.url, site.conninfo, str(TASKS)],
+                         capture_output=True, text=True, check=True)
+    return json.loads(got.stdout)["rate"]
+
+
+def run_pipeline(site, tag):
+    """From the first submission to the last visible outcome."""
+    line = json.dumps({"pack": "identifiers@1", "records": [RECORD]}, separators=(",", ":"))
+    body = "\n".join([line] * 2000)
+    before = int(site.value("select count(*) from muster.outcome"))
+    began = time.monotonic()
+    nats, left, asked = site.nats, TASKS, 0
+    sid = nats.subscribe(f"_INBOX.bench.{tag}")
+    under_way = 0
+    while left or under_way:
+        while left and under_way < 4: # a client that does not wait for each answer
+            nats.publish("muster.api.submit", body, reply=f"_INBOX.bench.{tag}")
+            left -= 2000
+            under_way += 1
+        answer = nats.next(sid, 60).json()
+        assert answer["ok"] and answer["accepted"] == 2000, answer
+        asked += 2000
+        under_way -= 1
+    submitted = time.monotonic() - began
+    wait_until(lambda: int(site.value("select count(*) from muster.outcome")) >= before + TASKS, 300, "the last outcome")
+    return TASKS / (time.monotonic() - began), TASKS / submitted
+
+
+def on_broker(tag, work):
+    site = Site()
+    try:
+        return work(site)
+    finally:
+        site.close()
+
+
+def bare_and_pipeline(cases):
+    bare, pipeline, submit = [], [], []
+    for turn in range(ROUNDS): # in turn, so that a change of the machine's speed meets both
+        if "bare" in cases:
+            bare.append(on_broker("bare", run_bare))
+        if "pipeline" in cases:
+            def work(site):
+                site.all(workers=2)
+                return run_pipeline(site, turn)
+            rate, submitted = on_broker("pipeline", work)
+            pipeline.append(rate)
+            submit.append(submitted)
+    if bare:
+        note("bare", f"{TASKS:,} tasks, one message each", statistics.median(bare), "tasks/s", 1.0 if pipeline else None)
+    if pipeline:
+        yardstick = statistics.median(bare) if bare else None
+        note("pipeline", f"{TASKS:,} tasks, submission to visible outcome", statistics.median(pipeline), "tasks/s",
+             statistics.median(pipeline) / yardstick if yardstick else None)
+        note("pipeline", "of these, submission to receipt", statistics.median(submit), "jobs/s")
+
+
+def latency(_):
+    def work(site):
+        site.all(workers=1)
+        took = []
+        # a session that stays: the time of a new psql is not muster's
+        psql = subprocess.Popen(["psql", site.conninfo, "-XqtA"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
+        def visible(job):
+            psql.stdin.write(f"select count(*) from muster.outcome where task_id = '{job}';\n")
+            return psql.stdout.readline().strip() == "1"
+        for i in range(520):
+            began = time.monotonic()
+            job = site.submit({"pack": "identifiers@1", "records": [RECORD]})["job_id"]
+            while not visible(job):
+                pass
+            if i >= 20:
+                took.append((time.monotonic() - began) * 1000)
+        psql.stdin.close()
+        psql.wait()
+        return took
+    took = sorted(on_broker("latency", work))
+    note("latency", "submission to visible row, p50", took[len(took) // 2], "ms")
+    note("latency", "p99", took[len(took) * 99 // 100], "ms")
+
+
+def scan(_):
+    site = Site()
+    try:
+        data = os.path.join(site.sources, "scan.csv")
+        subprocess.run([os.path.join(BUILD, "tests", "muster-generate"), "--bytes", str(SCAN_BYTES), data], check=True)
+        pack = os.path.join(site.dir, "three.json")
+        with open(pack, "w") as f:
+            json.dump({"muster_pack": 1, "pack": "three", "version": "1.0.0", "title": "three identifier rules",
+                       "columns": {c: {"type": "text"} for c in ("isin", "lei", "mic")}, "lists": {"isin": "isin-prefix@2024.1", "mic": "mic"},
+                       "rules": [{"id": f"T.{c.upper()}", "severity": "high", "check": c, "with": {"column": c}} for c in ("isin", "lei", "mic")]}, f)
+        got = subprocess.run([os.path.join(BUILD, "tests", "bench-scan"), data, pack, os.path.join(BUILD, "workers", "lists"), "3"],
+                             capture_output=True, text=True)
+        if got.returncode:
+            sys.exit(f"bench-scan: {got.stderr}")
+        figures = json.loads(got.stdout.splitlines()[-1])
+        wc = time.monotonic()
+        subprocess.run(["wc", "-l", data], check=True, stdout=subprocess.DEVNULL)
+        wc = SCAN_BYTES / 1e6 / (time.monotonic() - wc)
+        ours = None
+        for key, value in figures.items():
+            if isinstance(value, (int, float)) and "mb" in key.lower():
+                note("scan", key, value, "MB/s")
+                ours = ours or value
+        note("scan", "wc -l of the same file", wc, "MB/s", wc / ours if ours else None)
+        sample = python_sample(data)
+        if sample:
+            note("scan", "python3 with python3-stdnum, 20,000 rows", sample, "MB/s", sample / ours if ours else None)
+    finally:
+        site.close()
+
+
+def python_sample(data):
+    """What one would write in an hour: csv and stdnum. None without it."""
+    script = ("import csv,sys,time\nfrom stdnum import isin,lei\nb=time.process_time()\nn=0\n"
+              "with open(sys.argv[1],newline='') as f:\n r=csv.DictReader(f)\n for i,row in enumerate(r):\n"
+              "  isin.is_valid(row['isin']); lei.is_valid(row['lei']); row['mic'] in {'XLON'}; n+=sum(map(len,filter(None,row.values())))+12\n"
+              "  if i==20000: break\nprint(n/1e6/(time.process_time()-b))")
+    got = subprocess.run(["/usr/bin/python3", "-c", script, data], capture_output=True, text=True)
+    return float(got.stdout) if got.returncode == 0 else None
+
+
+def idle(_):
+    site = Site()
+    try:
+        agent = site.all(workers=1)[0]
+        cpu = lambda: sum(int(x) for x in open(f"/proc/{agent.pid}/stat").read().rsplit(")", 1)[1].split()[11:13]) / os.sysconf("SC_CLK_TCK")
+        began, before = time.monotonic(), cpu()
+        wait_until(lambda: time.monotonic() - began > 30, 40)
+        note("idle", "an idle agent's share of a core", (cpu() - before) / (time.monotonic() - began) * 100, "%")
+        pages = int(open(f"/proc/{agent.pid}/statm").read().split()[1])
+        note("idle", "its resident memory", pages * os.sysconf("SC_PAGE_SIZE") / 2 ** 20, "MiB")
+    finally:
+        site.close()
+
+
+def main(words):
+    cases = words or ["bare", "pipeline", "latency", "scan", "idle"]
+    unknown = [c for c in cases if c not in ("bare", "pipeline", "latency", "scan", "idle")]
+    if unknown:
+        print(f"unknown case {unknown[0]}", file=sys.stderr)
+        return 2
+    print(f"{'case':10} {'what':44} {'value':>14} {'unit':10} {'ratio':>8}")
+    if "bare" in cases or "pipeline" in cases:
+        bare_and_pipeline(cases)
+    for case in ("latency", "scan", "idle"):
+        if case in cases:
+            globals()[case](case)
+    with open(os.path.join(BUILD, "bench.json"), "w") as f:
+        json.dump({"cores": os.cpu_count(), "tasks": TASKS, "bytes": SCAN_BYTES, "results": results}, f, indent=1)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
