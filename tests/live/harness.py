@@ -5,6 +5,7 @@ import csv
 import io
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -33,13 +34,8 @@ def wait_until(condition, timeout=30, what="the condition"):
             return value
         if time.monotonic() > until:
             raise AssertionError(f"{what} did not come true within {timeout} s")
-        select_pause(pause)
+        select.select([], [], [], pause)
         pause = min(pause * 1.5, 0.1)
-
-
-def select_pause(seconds):
-    import select
-    select.select([], [], [], seconds)
 
 
 class Program:
