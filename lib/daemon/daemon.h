@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 
-/* Blocks the signals that it handles before any library starts threads, installs the handlers. Call it first. */
+/* Installs the handlers of SIGTERM and SIGINT and ignores SIGPIPE. Call it first: libraries start threads. */
 MU_MUST bool mu_daemon_init(struct mu_error *err);
 bool mu_daemon_should_stop(void);      /* SIGTERM or SIGINT has come, or mu_daemon_stop was called */
 void mu_daemon_stop(void);
