@@ -6,6 +6,7 @@
 #include "daemon/failpoint.h"
 #include "domain/task.h"
 #include "publish.h"
+#include "refusal.h"
 #include "statements.h"
 
 /* A queue message of this commit. */
@@ -334,25 +335,6 @@ static void publish(struct commit *c)
     }
 }
 
-static void write_error(struct mu_text *out, const struct mu_error *e)
-{
-    mu_text_putc(out, '{');
-    mu_json_put_text(out, "code", e->code[0] ? e->code : "internal");
-    mu_json_put_text(out, "message", e->text);
-    if (e->pointer[0])
-        mu_json_put_text(out, "pointer", e->pointer);
-    if (e->hint[0])
-        mu_json_put_text(out, "hint", e->hint);
-    mu_text_putc(out, '}');
-}
-
-static void write_refusal(struct mu_text *out, const struct mu_error *e)
-{
-    mu_text_puts(out, "{\"ok\":false,\"error\":");
-    write_error(out, e);
-    mu_text_putc(out, '}');
-}
-
 static void write_receipt(struct mu_text *out, const struct job *j)
 {
     char id[MU_ID_MAX];
@@ -371,7 +353,7 @@ static void write_counts(struct mu_text *out, const struct batch *b, const struc
         if (j->error.fault != MU_OK) {
             rejected++;
             mu_text_addf(&errors, "%s{\"line\":%lld,\"error\":", errors.len ? "," : "", (long long)j->line);
-            write_error(&errors, &j->error);
+            refusal_write_error(&errors, &j->error);
             mu_text_putc(&errors, '}');
             continue;
         }
@@ -406,7 +388,7 @@ static void answer(struct batch *b, struct request *r, const struct mu_error *fa
     MU_AUTO(mu_text_free) struct mu_text body = {0};
     const struct mu_error *error = error_of(b, r, failure);
     if (error)
-        write_refusal(&body, error);
+        refusal_write(&body, error);
     else if (r->is_batch)
         write_counts(&body, b, r);
     else

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "batch.h"
+#include "refusal.h"
 #include "statements.h"
 
 enum { SUBMIT, STATUS, PING, ENDPOINTS };
@@ -38,14 +39,7 @@ void api_close(struct dispatcher *d)
 static void refuse(struct dispatcher *d, size_t endpoint, const struct mu_message *m, const struct mu_error *why)
 {
     MU_AUTO(mu_text_free) struct mu_text body = {0};
-    mu_text_puts(&body, "{\"ok\":false,\"error\":{");
-    mu_json_put_text(&body, "code", why->code[0] ? why->code : "internal");
-    mu_json_put_text(&body, "message", why->text);
-    if (why->pointer[0])
-        mu_json_put_text(&body, "pointer", why->pointer);
-    if (why->hint[0])
-        mu_json_put_text(&body, "hint", why->hint);
-    mu_text_puts(&body, "}}");
+    refusal_write(&body, why);
     mu_service_answer(d->service, endpoint, m->reply, mu_text_span(&body), why, 0);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "resolve.h"
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "engine/run.h"
 #include "outside/kv.h"
@@ -35,21 +36,6 @@ struct resolver {
     struct known *known;
     struct alias *aliases;
 };
-
-static bool read_file(const char *path, struct mu_text *out, struct mu_error *err)
-{
-    char part[65536];
-    size_t got;
-    FILE *f = fopen(path, "r");
-    out->ceiling = FILE_BYTES_MAX;
-    if (!f)
-        return mu_fail(err, MU_BROKEN, "could not open %s: %s", path, strerror(errno));
-    while ((got = fread(part, 1, sizeof(part), f)) > 0)
-        mu_text_add(out, mu_span(part, got));
-    bool good = !ferror(f);
-    fclose(f);
-    return good ? mu_text_ok(out, err) : mu_fail(err, MU_BROKEN, "could not read %s", path);
-}
 
 /* "iso4217@4.15.0.csv" */
 static bool split_name(const char *file, const char *ending, char name[64], char version[32])
@@ -121,7 +107,7 @@ static bool find_list(struct resolver *r, const struct mu_pack_list *wanted, str
     }
     if (!best->data) {
         MU_AUTO(mu_text_free) struct mu_text bytes = {0};
-        if (!read_file(best->path, &bytes, err) || !mu_list_parse(&best->data, mu_text_span(&bytes), err))
+        if (!mu_file_read(best->path, FILE_BYTES_MAX, &bytes, err) || !mu_list_parse(&best->data, mu_text_span(&bytes), err))
             return mu_while(err, "list %s", best->path);
     }
     *out = best;
@@ -195,7 +181,7 @@ static bool put_pack(struct resolver *r, const char *path, struct mu_error *err)
     MU_AUTO(mu_text_free) struct mu_text bytes = {0};
     MU_AUTO(mu_pack_free) struct mu_pack *pack = NULL;
     MU_AUTO(mu_rows_free) struct mu_rows *rows = NULL;
-    if (!read_file(path, &bytes, err) || !mu_pack_parse(&pack, mu_text_span(&bytes), err))
+    if (!mu_file_read(path, MU_PACK_BYTES_MAX, &bytes, err) || !mu_pack_parse(&pack, mu_text_span(&bytes), err))
         return mu_while(err, "pack %s", path);
     struct mu_args *a = r->d->args;
     mu_args_reset(a);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "outside/migrate.h"
+#include "base/file.h"
 #include "outside/store_inside.h"
 
 #include <dirent.h>
@@ -60,21 +61,6 @@ static void files_free(struct files *f)
 }
 MU_DEFINE_AUTO_VALUE(struct files, files_free)
 
-static bool read_file(const char *path, struct mu_text *out, struct mu_error *err)
-{
-    char part[8192];
-    size_t got;
-    FILE *f = fopen(path, "r");
-    out->ceiling = FILE_BYTES_MAX;
-    if (!f)
-        return mu_fail(err, MU_BROKEN, "could not open %s: %s", path, strerror(errno));
-    while ((got = fread(part, 1, sizeof(part), f)) > 0)
-        mu_text_add(out, mu_span(part, got));
-    bool good = !ferror(f);
-    fclose(f);
-    return good ? mu_text_ok(out, err) : mu_fail(err, MU_BROKEN, "could not read %s", path);
-}
-
 static int by_version(const void *a, const void *b)
 {
     return ((const struct file *)a)->version - ((const struct file *)b)->version;
@@ -113,7 +99,7 @@ static bool read_directory(const char *directory, struct files *out, struct mu_e
         *f = (struct file){.version = version};
         snprintf(f->name, sizeof(f->name), "%.*s", (int)strlen(entry->d_name) - 9, entry->d_name + 5);
         snprintf(path, sizeof(path), "%s/%s", directory, entry->d_name);
-        done = read_file(path, &f->text, err);
+        done = mu_file_read(path, FILE_BYTES_MAX, &f->text, err);
         f->digest = mu_digest_of(mu_text_span(&f->text));
     }
     closedir(dir);
