@@ -47,6 +47,8 @@ struct results {
     struct finding_row *findings;
     struct deferred_row *deferred;
     struct quarantine_row *quarantine;
+    struct mu_text known_rules;   /* counters that have been found valid last: most outcomes of small tasks repeat them */
+    struct mu_text reduced;       /* a message without the counters that are known; reused */
     size_t outcome_count, outcome_room, finding_count, finding_room, deferred_count, deferred_room, quarantine_count,
         quarantine_room;
 };
