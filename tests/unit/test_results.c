@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Result messages taken apart: what is as it must be becomes rows, all else is put aside with its bytes. */
+#include "results.h"
+#include "tap.h"
+
+#define TASK "01a20d3b-93f8-719a-a511-824a620ddd17"
+#define RIDE "01a20d3b-93fd-74db-80a5-95eff9f1dee3"
+#define HEX "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+#define HEAD "{\"v\":1,\"ride_id\":\"" RIDE "\",\"queue\":\"default\",\"agent\":\"a1\",\"incarnation\":\"" RIDE "\",\"outcomes\":["
+#define OUTCOME(rules, more)                                                                                       \
+    "{\"task_id\":\"" TASK "\",\"job_id\":\"" TASK "\",\"n\":1,\"delivery\":1,\"task_digest\":\"" HEX                  \
+    "\",\"result\":\"pass\",\"records\":1,\"bad\":0,\"skipped\":0,\"bytes\":9,\"findings_total\":0,\"rules\":" rules more   \
+    ",\"started_at\":\"2026-11-24T09:00:00Z\",\"finished_at\":\"2026-11-24T09:00:01Z\"}"
+#define RULES "[{\"rule\":\"ID.ISIN\",\"severity\":\"high\",\"pass\":1}]"
+
+static char subject[] = "muster.result.default." RIDE;
+
+/* Not from a broker: results_add reads subject and body only, and the test frees what it made. */
+static bool add(struct results *r, const char *on, const char *body)
+{
+    struct mu_error err = {0};
+    struct mu_message *m = calloc(1, sizeof(*m));
+    m->subject = on;
+    m->reply = "";
+    m->body = mu_span_of(body);
+    m->stream_sequence = 1;
+    return results_add(r, m, &err);
+}
+
+TAP_TEST(an_outcome_becomes_a_row)
+{
+    struct results r = {0};
+    CHECK(add(&r, subject, HEAD OUTCOME(RULES, "") "]}"));
+    CHECK_INT(r.outcome_count, 1);
+    CHECK_INT(r.quarantine_count, 0);
+    CHECK_SPAN(r.outcomes[0].rules, mu_span_of(RULES));
+    CHECK(r.outcomes[0].computed);
+    results_free(&r);
+}
+
+TAP_TEST(known_counters_are_skipped_and_give_the_same_rows)
+{
+    struct results r = {0};
+    for (int i = 0; i < 3; i++)
+        CHECK(add(&r, subject, HEAD OUTCOME(RULES, "") "," OUTCOME("[]", "") "," OUTCOME(RULES, "") "]}"));
+    CHECK_INT(r.outcome_count, 9);
+    for (size_t i = 0; i < r.outcome_count; i++) {
+        CHECK_SPAN(r.outcomes[i].rules, mu_span_of(i % 3 == 1 ? "[]" : RULES));
+        CHECK(mu_digest_equal(&r.outcomes[i].determined, &r.outcomes[i % 3].determined));
+    }
+    results_free(&r);
+}
+
+TAP_TEST(known_counters_do_not_hide_what_is_wrong_beside_them)
+{
+    static const char *const wrong[] = {
+        HEAD OUTCOME(RULES, ",\"surplus\":1") "]}", HEAD OUTCOME(RULES, ",\"rules\":[]") "]}", HEAD OUTCOME(RULES, "") "]",
+        HEAD OUTCOME(RULES "x", "") "]}", HEAD "{\"rules\":" RULES "}]}", HEAD OUTCOME("[" RULES "]", "") "]}"};
+    for (size_t i = 0; i < MU_COUNT(wrong); i++) {
+        struct results r = {0};
+        CHECK(add(&r, subject, HEAD OUTCOME(RULES, "") "]}"));
+        CHECK(add(&r, subject, wrong[i]));
+        if (r.outcome_count != 1 || r.quarantine_count != 1)
+            TAP_FAIL("case %zu: %zu outcomes, %zu put aside", i, r.outcome_count, r.quarantine_count);
+        results_free(&r);
+    }
+}
+
+TAP_TEST(what_is_not_ours_is_put_aside_with_its_reason)
+{
+    static const struct { const char *subject, *body, *reason; } cases[] = {
+        {"muster.task.default.high.x", "{}", "foreign_subject"}, {subject, "{", "malformed"}, {subject, "{}", "bad_schema"},
+        {subject, "\xff\xfe", "malformed"}, {"muster.result.other." RIDE, HEAD OUTCOME(RULES, "") "]}", "contradiction"},
+        {"muster.result.default." TASK, HEAD OUTCOME(RULES, "") "]}", "contradiction"},
+        {"muster.finding.default." TASK, HEAD OUTCOME(RULES, "") "]}", "bad_schema"}};
+    for (size_t i = 0; i < MU_COUNT(cases); i++) {
+        struct results r = {0};
+        CHECK(add(&r, cases[i].subject, cases[i].body));
+        CHECK_INT(r.outcome_count, 0);
+        CHECK_INT(r.quarantine_count, 1);
+        if (r.quarantine_count)
+            CHECK_TEXT(r.quarantine[0].reason, cases[i].reason);
+        results_free(&r);
+    }
+}
+
+int main(void)
+{
+    return tap_run();
+}
