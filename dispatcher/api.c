@@ -14,16 +14,21 @@ static const struct mu_endpoint endpoints[ENDPOINTS] = {
 };
 #define INTAKE_AT_ONCE 500
 
-bool api_open(struct dispatcher *d, struct mu_error *err)
+bool api_learn_intake(struct dispatcher *d, struct mu_error *err)
 {
-    const struct mu_pull_options intake = {.stream = MU_STREAM_INTAKE, .consumer = MU_CONSUMER_INTAKE};
     struct mu_stream_state state;
     bool found = false;
     if (!mu_stream_find(d->bus, MU_STREAM_INTAKE, &found, &state, err))
         return false;
     if (found)
         snprintf(d->intake_created, sizeof(d->intake_created), "%s", state.created);
-    return mu_pull_open(&d->intake, d->bus, &intake, err) &&
+    return true;
+}
+
+bool api_open(struct dispatcher *d, struct mu_error *err)
+{
+    const struct mu_pull_options intake = {.stream = MU_STREAM_INTAKE, .consumer = MU_CONSUMER_INTAKE};
+    return api_learn_intake(d, err) && mu_pull_open(&d->intake, d->bus, &intake, err) &&
            mu_service_open(&d->service, d->bus, MU_SERVICE, MUSTER_VERSION, "Takes compliance jobs and tells how they stand",
                            endpoints, ENDPOINTS, err);
 }

@@ -5,6 +5,8 @@
 
 #include "dispatcher.h"
 
+/* Identity of the intake stream, part of the keys made for its messages; asked again after each reconnect. */
+MU_MUST bool api_learn_intake(struct dispatcher *d, struct mu_error *err);
 MU_MUST bool api_open(struct dispatcher *d, struct mu_error *err);
 /* Takes what has come: submissions go into the batch, the rest is answered. */
 void api_take(struct dispatcher *d);

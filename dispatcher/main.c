@@ -123,10 +123,20 @@ static void mend_store(struct dispatcher *d)
     mu_log_failure(MU_WARNING, &err, "submissions are refused, trying again");
 }
 
-static void note_failure(struct dispatcher *d, const struct mu_error *err)
+static void note_failure(const struct mu_error *err)
 {
     mu_log_failure(err->fault == MU_UNAVAILABLE ? MU_WARNING : MU_LOG_ERROR, err, "going on");
-    (void)d;
+}
+
+/* After a reconnect the streams may be others: a wiped store, made again by the leader. */
+static void learn_streams(struct dispatcher *d)
+{
+    struct mu_error err = {0};
+    uint64_t now = mu_bus_generation(d->bus);
+    if (d->generation == now || !mu_bus_connected(d->bus))
+        return;
+    if (api_learn_intake(d, &err) && publisher_learn_stream(d->publisher, &err))
+        d->generation = now;
 }
 
 static int64_t turn(struct dispatcher *d)
@@ -135,29 +145,36 @@ static int64_t turn(struct dispatcher *d)
     int64_t next_ms = IDLE_MS;
     size_t swept = 0;
     mend_store(d);
+    learn_streams(d);
     api_take(d);
     if (d->batch->request_count)
         batch_commit(d->batch);
     if (d->store_next_ms)
         return d->store_next_ms - mu_clock_ms() > 0 ? d->store_next_ms - mu_clock_ms() : 1;
     if (!publisher_note(d->publisher, &err))
-        note_failure(d, &err);
+        note_failure(&err);
     if (mu_store_take_notice(d->store)) {
         mu_error_clear(&err);
         if (!publisher_sweep(d->publisher, 0, &swept, &err))
-            note_failure(d, &err);
+            note_failure(&err);
     }
     mu_error_clear(&err);
     if (!leader_step(d->leader, &next_ms, &err))
-        note_failure(d, &err);
+        note_failure(&err);
     if (publisher_under_way(d->publisher) && next_ms > 20)
         next_ms = 20; /* what has been acknowledged is noted in bunches */
     return next_ms;
 }
 
+static void wake(void *bus)
+{
+    mu_bus_wake(bus);
+}
+
 static void run(struct dispatcher *d)
 {
-    mu_daemon_on_signal((void (*)(void *))mu_bus_wake, d->bus);
+    mu_daemon_on_signal(wake, d->bus);
+    d->generation = mu_bus_generation(d->bus);
     while (!mu_daemon_should_stop()) {
         int64_t wait_ms = turn(d);
         mu_daemon_alive();

@@ -280,9 +280,14 @@ static int64_t turn(struct recorder *r)
     return r->beat_ms - mu_clock_ms() > 0 ? r->beat_ms - mu_clock_ms() : 1;
 }
 
+static void wake(void *bus)
+{
+    mu_bus_wake(bus);
+}
+
 static void run(struct recorder *r)
 {
-    mu_daemon_on_signal((void (*)(void *))mu_bus_wake, r->bus);
+    mu_daemon_on_signal(wake, r->bus);
     while (!mu_daemon_should_stop()) {
         int64_t wait_ms = turn(r);
         mu_daemon_alive();

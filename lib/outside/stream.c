@@ -61,7 +61,7 @@ bool mu_stream_find(struct mu_bus *bus, const char *stream, bool *found, struct 
 {
     char what[MU_SUBJECT_MAX];
     MU_AUTO(mu_json_free) json_t *doc = NULL;
-    int code;
+    int code = 0;
     snprintf(what, sizeof(what), "STREAM.INFO.%s", stream);
     if (!ask_json(bus, what, mu_span("", 0), &doc, &code, err))
         return false;
@@ -89,7 +89,7 @@ bool mu_consumer_find(struct mu_bus *bus, const char *stream, const char *consum
 {
     char what[2 * MU_SUBJECT_MAX];
     MU_AUTO(mu_json_free) json_t *doc = NULL;
-    int code;
+    int code = 0;
     snprintf(what, sizeof(what), "CONSUMER.INFO.%s.%s", stream, consumer);
     if (!ask_json(bus, what, mu_span("", 0), &doc, &code, err))
         return false;
@@ -194,7 +194,7 @@ bool mu_stream_get_leader(struct mu_bus *bus, const char *stream, uint64_t seque
 {
     char what[MU_SUBJECT_MAX], body[64];
     MU_AUTO(mu_json_free) json_t *doc = NULL;
-    int code;
+    int code = 0;
     snprintf(what, sizeof(what), "STREAM.MSG.GET.%s", stream);
     int len = snprintf(body, sizeof(body), "{\"seq\":%llu}", (unsigned long long)sequence);
     if (!ask_json(bus, what, mu_span(body, (size_t)len), &doc, &code, err))
@@ -219,7 +219,7 @@ bool mu_stream_delete(struct mu_bus *bus, const char *stream, uint64_t sequence,
 {
     char what[MU_SUBJECT_MAX], body[80];
     MU_AUTO(mu_json_free) json_t *doc = NULL;
-    int code;
+    int code = 0;
     snprintf(what, sizeof(what), "STREAM.MSG.DELETE.%s", stream);
     int len = snprintf(body, sizeof(body), "{\"seq\":%llu,\"no_erase\":true}", (unsigned long long)sequence);
     if (!ask_json(bus, what, mu_span(body, (size_t)len), &doc, &code, err))

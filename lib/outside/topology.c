@@ -118,7 +118,7 @@ static bool ensure(struct builder *b, const char *kind, const char *name, const 
     struct mu_topology_item *item = add_item(b, kind, name);
     MU_AUTO(mu_json_free) json_t *holder = body;
     MU_AUTO(mu_json_free) json_t *answer = NULL;
-    int code;
+    int code = 0;
     if (!item)
         return mu_fail(err, MU_BROKEN, "out of memory");
     if (!call(b, info, NULL, &answer, &code, err))
