@@ -82,8 +82,15 @@ create table muster.outbox (
     seen_missing_at timestamptz,
     primary key (ride_id, n)
 ) with (fillfactor = 70);
--- gone within seconds: not worth compressing
-alter table muster.outbox alter bytes set storage external;
+-- members of a bundle are much alike, and so are events: packed they are a fifth, in heap and WAL. pglz would take longer
+-- than writing them does; a server built without lz4 keeps them as they are
+do $$
+begin
+    alter table muster.outbox alter bytes set compression lz4;
+exception when feature_not_supported then
+    alter table muster.outbox alter bytes set storage external;
+end
+$$;
 create index outbox_unpublished on muster.outbox (created_at) where published_at is null;
 comment on table muster.outbox is 'One row per queue or event message with its exact bytes, from the commit that made it until no member needs it.';
 comment on column muster.outbox.seen_missing_at is 'When the reconciler first found the message neither queued nor held.';
@@ -236,7 +243,13 @@ create table muster.audit (
     previous bytea not null,
     hash bytea not null
 );
-alter table muster.audit alter body set storage external;
+do $$
+begin
+    alter table muster.audit alter body set compression lz4;
+exception when feature_not_supported then
+    alter table muster.audit alter body set storage external;
+end
+$$;
 comment on table muster.audit is 'Append-only: a row per batch with a digest per changed row; hash = SHA-256(previous hash, seq, body).';
 
 -- ---- partitions, made ahead ----

@@ -39,6 +39,8 @@ create function muster.accept_jobs(
     ride_nos int[], ride_ids uuid[], ride_subjects text[], ride_bodies bytea[],
     event_id uuid, event_subject text, event_bytes bytea, who text) returns void
     language plpgsql volatile security definer set search_path = pg_catalog, muster
+    -- a batch's arrays stay in memory: below this each unnest would write them to a temporary file and read them back
+    set work_mem = '64MB'
     as $$
 begin
     insert into muster.job (job_id, job_key, body, task_digest, stage, queue, priority, pack, pack_digest, source_name, as_of,

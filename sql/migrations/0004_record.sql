@@ -207,6 +207,8 @@ create function muster.record_batch(
     set plan_cache_mode = force_generic_plan
     -- and compiling those plans costs more than running them
     set jit = off
+    -- a batch's arrays stay in memory: below this each unnest would write them to a temporary file and read them back
+    set work_mem = '64MB'
     as $$
 #variable_conflict use_column
 declare
