@@ -9,6 +9,8 @@
 #include "refusal.h"
 #include "statements.h"
 
+#define ENVELOPE 200 /* bytes of a queue message beside terms and tasks */
+
 /* A queue message of this commit. */
 struct ride {
     struct mu_id id;
@@ -33,6 +35,11 @@ static void commit_free(struct commit *c)
     free(c->order);
     free(c->rides);
     free(c->ride_of);
+}
+
+static struct mu_span digest_span(const struct mu_digest *d)
+{
+    return mu_span((const char *)d->b, sizeof(d->b));
 }
 
 static bool is_new(const struct job *j)
@@ -61,7 +68,7 @@ static bool claim_keys(struct batch *b, struct mu_error *err)
             else if (column == 1)
                 mu_arg_array_id(a, j->id);
             else
-                mu_arg_array_bytes(a, mu_span((const char *)j->body_digest.b, sizeof(j->body_digest.b)));
+                mu_arg_array_bytes(a, digest_span(&j->body_digest));
         }
         mu_arg_array_end(a);
     }
@@ -87,12 +94,33 @@ static bool claim_keys(struct batch *b, struct mu_error *err)
 
 static const struct batch *sorted_batch; /* qsort has no context; the dispatcher has one thread */
 
+static const struct mu_digest *terms_of(const struct batch *b, const struct job *j)
+{
+    return &b->terms[j->terms].digest;
+}
+
+static int compare_digests(const struct mu_digest *a, const struct mu_digest *b)
+{
+    return a == b ? 0 : memcmp(a->b, b->b, sizeof(a->b));
+}
+
 /* Those that may ride together become neighbours, in the order in which they came. */
-static int by_group(const void *x, const void *y)
+static int by_terms(const void *x, const void *y)
 {
     size_t a = *(const size_t *)x, b = *(const size_t *)y;
-    int order = memcmp(sorted_batch->jobs[a].group.b, sorted_batch->jobs[b].group.b, sizeof(struct mu_digest));
+    const struct job *m = &sorted_batch->jobs[a], *n = &sorted_batch->jobs[b];
+    int order = compare_digests(terms_of(sorted_batch, m), terms_of(sorted_batch, n));
+    if (!order)
+        order = m->queue == n->queue ? 0 : strcmp(m->queue, n->queue);
+    if (!order)
+        order = (int)m->priority - (int)n->priority;
     return order ? order : (a > b) - (a < b);
+}
+
+static bool ride_together(const struct batch *b, const struct job *x, const struct job *y)
+{
+    return !x->alone && !y->alone && x->queue == y->queue && x->priority == y->priority &&
+           compare_digests(terms_of(b, x), terms_of(b, y)) == 0;
 }
 
 static void write_ride(struct commit *c, struct ride *r)
@@ -106,7 +134,8 @@ static void write_ride(struct commit *c, struct ride *r)
     mu_id_format(r->id, id);
     for (size_t i = 0; i < r->count; i++)
         tasks[i] = batch_span(b, b->jobs[c->order[r->first + i]].task);
-    mu_ride_write(&body, id, 1, false, first->queue, first->priority, tasks, r->count);
+    mu_ride_write(&body, id, 1, false, first->queue, first->priority, batch_span(b, b->terms[first->terms].bytes), tasks,
+                  r->count);
     r->body = (struct piece){b->arena.len, body.len};
     mu_text_add(&b->arena, mu_text_span(&body));
     if (body.failed)
@@ -130,17 +159,16 @@ static bool form_rides(struct commit *c, struct mu_error *err)
         if (is_new(&b->jobs[i]))
             c->order[c->count++] = i;
     sorted_batch = b;
-    qsort(c->order, c->count, sizeof(*c->order), by_group);
+    qsort(c->order, c->count, sizeof(*c->order), by_terms);
     for (size_t i = 0; i < c->count;) {
         struct ride *r = &c->rides[c->ride_count++];
         const struct job *first = &b->jobs[c->order[i]];
-        size_t bytes = 200; /* the envelope */
+        size_t bytes = ENVELOPE + b->terms[first->terms].bytes.len;
         r->first = i;
         while (i < c->count) {
             const struct job *j = &b->jobs[c->order[i]];
             bool fits = r->count == 0 ||
-                        (!first->alone && !j->alone && mu_digest_equal(&first->group, &j->group) &&
-                         (int64_t)r->count < config->dispatcher_bundle_tasks &&
+                        (ride_together(b, first, j) && (int64_t)r->count < config->dispatcher_bundle_tasks &&
                          (int64_t)(bytes + j->task.len + 1) <= config->dispatcher_bundle_bytes);
             if (!fits)
                 break;
@@ -173,7 +201,7 @@ static void write_event(struct commit *c)
     c->event = (struct piece){start, out->len - start};
 }
 
-enum job_column { J_ID, J_KEY, J_TASK, J_DIGEST, J_STAGE, J_QUEUE, J_PRIORITY, J_PACK, J_PACK_DIGEST, J_SOURCE, J_AS_OF,
+enum job_column { J_ID, J_KEY, J_TASK, J_DIGEST, J_STAGE, J_QUEUE, J_PRIORITY, J_PACK, J_TERMS, J_SOURCE, J_AS_OF,
                   J_DEADLINE, J_LABELS, J_TRACE, J_RIDE, J_COLUMNS };
 
 static void put_cell(struct mu_args *a, const struct batch *b, const struct job *j, enum job_column column, int32_t ride)
@@ -192,7 +220,7 @@ static void put_cell(struct mu_args *a, const struct batch *b, const struct job 
         mu_arg_array_bytes(a, batch_span(b, j->task));
         break;
     case J_DIGEST:
-        mu_arg_array_bytes(a, mu_span((const char *)j->task_digest.b, sizeof(j->task_digest.b)));
+        mu_arg_array_bytes(a, digest_span(&j->task_digest));
         break;
     case J_STAGE:
         mu_arg_array_text(a, mu_span_of(j->alone ? "plan" : "scan"));
@@ -206,8 +234,8 @@ static void put_cell(struct mu_args *a, const struct batch *b, const struct job 
     case J_PACK:
         mu_arg_array_text(a, batch_span(b, j->pack));
         break;
-    case J_PACK_DIGEST:
-        mu_arg_array_bytes(a, mu_span((const char *)j->pack_digest.b, sizeof(j->pack_digest.b)));
+    case J_TERMS:
+        mu_arg_array_bytes(a, digest_span(terms_of(b, j)));
         break;
     case J_SOURCE:
         mu_arg_array_text(a, batch_span(b, j->source_name));
@@ -241,10 +269,22 @@ static void put_cell(struct mu_args *a, const struct batch *b, const struct job 
     }
 }
 
+static void put_terms(struct mu_args *a, const struct batch *b)
+{
+    mu_arg_array_begin(a, MU_ARRAY_BYTES);
+    for (size_t i = 0; i < b->terms_count; i++)
+        mu_arg_array_bytes(a, digest_span(&b->terms[i].digest));
+    mu_arg_array_end(a);
+    mu_arg_array_begin(a, MU_ARRAY_BYTES);
+    for (size_t i = 0; i < b->terms_count; i++)
+        mu_arg_array_bytes(a, batch_span(b, b->terms[i].bytes));
+    mu_arg_array_end(a);
+}
+
 static bool store_jobs(struct commit *c, struct mu_error *err)
 {
     static const enum mu_array kinds[J_COLUMNS] = {
-        [J_ID] = MU_ARRAY_ID, [J_TASK] = MU_ARRAY_BYTES, [J_DIGEST] = MU_ARRAY_BYTES, [J_PACK_DIGEST] = MU_ARRAY_BYTES,
+        [J_ID] = MU_ARRAY_ID, [J_TASK] = MU_ARRAY_BYTES, [J_DIGEST] = MU_ARRAY_BYTES, [J_TERMS] = MU_ARRAY_BYTES,
         [J_DEADLINE] = MU_ARRAY_TIME, [J_RIDE] = MU_ARRAY_I32};
     struct batch *b = c->b;
     struct mu_args *a = b->d->args;
@@ -268,6 +308,7 @@ static bool store_jobs(struct commit *c, struct mu_error *err)
     for (size_t i = 0; i < c->ride_count; i++)
         mu_arg_array_bytes(a, batch_span(b, c->rides[i].body));
     mu_arg_array_end(a);
+    put_terms(a, b);
     mu_subject_event(subject, "job.accepted");
     mu_arg_id(a, c->event_id);
     mu_arg_text(a, mu_span_of(subject));

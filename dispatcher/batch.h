@@ -18,8 +18,8 @@ struct job {
     struct mu_id id;          /* its own; after the commit that of the known job, if duplicate */
     bool keyed, duplicate;
     struct piece key, task, pack, source_name, labels;
-    struct mu_digest body_digest, task_digest, pack_digest;
-    struct mu_digest group;   /* equal: may ride together */
+    struct mu_digest body_digest, task_digest;
+    size_t terms;             /* index into the batch's; jobs of equal terms, queue and priority may ride together */
     bool alone;               /* reads a source: travels alone */
     const char *queue;        /* of the configuration */
     enum mu_priority priority;
@@ -27,6 +27,12 @@ struct job {
     int64_t deadline_us;      /* 0: none */
     char trace_id[33];
     struct mu_error error;    /* refused: not stored */
+};
+
+/* What jobs have in common (domain/terms.h). */
+struct terms {
+    struct mu_digest digest;
+    struct piece bytes;
 };
 
 struct request {
@@ -42,6 +48,8 @@ struct batch {
     struct mu_text arena;
     struct job *jobs;
     size_t job_count, job_room;
+    struct terms *terms;      /* no two neighbours are equal */
+    size_t terms_count, terms_room;
     struct request *requests;
     size_t request_count, request_room;
     char fallback_key[160]; /* of the request that is being read, if its job has no key of its own; "" for none */

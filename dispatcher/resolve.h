@@ -13,7 +13,7 @@ struct resolver;
 struct resolved {
     const struct mu_pack *pack;
     char name[100];           /* "identifiers@1.0.0" */
-    struct mu_text pins;      /* `"pack":{…},"lists":{…}` of a task */
+    struct mu_text pins;      /* `"pack":{…},"lists":{…}` of terms */
     const struct mu_list_data **lists; /* in the order of pack->lists */
 };
 

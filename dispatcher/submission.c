@@ -23,7 +23,7 @@ void batch_reset(struct batch *b)
 {
     for (size_t i = 0; i < b->request_count; i++)
         mu_message_free(b->requests[i].message);
-    b->request_count = b->job_count = 0;
+    b->request_count = b->job_count = b->terms_count = 0;
     mu_text_reset(&b->arena);
 }
 
@@ -34,6 +34,7 @@ void batch_free(struct batch *b)
     batch_reset(b);
     mu_text_free(&b->arena);
     free(b->jobs);
+    free(b->terms);
     free(b->requests);
     free(b);
 }
@@ -199,45 +200,61 @@ static bool check_records(const json_t *records, const struct mu_pack *pack, str
     return true;
 }
 
-/* Tasks of equal pack, lists, parameters, day, queue and priority may share a message. */
-static struct mu_digest group_of(const struct job *j, const struct resolved *pack, struct mu_span params)
+/* Notes the job's terms. A batch has few: mostly the same ones job after job. */
+static bool take_terms(struct batch *b, struct job *j, const struct resolved *pack, const json_t *params, struct mu_error *err)
 {
-    struct mu_sha sha;
-    mu_sha_init(&sha);
-    mu_sha_member(&sha, mu_text_span(&pack->pins));
-    mu_sha_member(&sha, params);
-    mu_sha_member(&sha, mu_span_of(j->as_of));
-    mu_sha_member(&sha, mu_span_of(j->queue));
-    mu_sha_member(&sha, mu_span_of(mu_priority_name(j->priority)));
-    return mu_sha_end(&sha);
+    const struct mu_config *c = b->d->config;
+    struct mu_text *out = &b->arena;
+    size_t start = out->len;
+    mu_text_putc(out, '{');
+    mu_text_add(out, mu_text_span(&pack->pins));
+    mu_json_key(out, "params");
+    if (params)
+        mu_json_write_canonical(out, params);
+    else
+        mu_text_puts(out, "{}");
+    mu_json_put_text(out, "as_of", j->as_of);
+    mu_json_put_int(out, "shard_bytes", c->task_shard_bytes);
+    mu_json_put_int(out, "buckets", c->task_buckets);
+    mu_text_addf(out, ",\"limits\":{\"record_bytes\":%lld,\"fields\":%lld}}", (long long)c->task_record_bytes, (long long)c->task_fields);
+    if (!mu_text_ok(out, err))
+        return false;
+    struct mu_span written = batch_span(b, (struct piece){start, out->len - start});
+    if (b->terms_count && mu_span_equal(written, batch_span(b, b->terms[b->terms_count - 1].bytes))) {
+        mu_text_cut(out, start);
+    } else {
+        if (b->terms_count == b->terms_room) {
+            size_t room = b->terms_room ? b->terms_room * 2 : 64;
+            struct terms *grown = realloc(b->terms, room * sizeof(*grown));
+            if (!grown)
+                return mu_fail(err, MU_BROKEN, "out of memory");
+            b->terms = grown;
+            b->terms_room = room;
+        }
+        b->terms[b->terms_count++] = (struct terms){mu_digest_of(written), {start, written.len}};
+    }
+    j->terms = b->terms_count - 1;
+    return true;
 }
 
 static bool write_task(struct batch *b, struct job *j, const json_t *doc, struct mu_span raw, const struct resolved *pack,
                        struct mu_error *err)
 {
     const struct mu_config *c = b->d->config;
-    const json_t *source = json_object_get(doc, "source"), *params = json_object_get(doc, "params");
-    MU_AUTO(mu_text_free) struct mu_text canonical = {0};
-    char id[MU_ID_MAX];
+    const json_t *source = json_object_get(doc, "source");
     struct mu_text *out = &b->arena;
+    char id[MU_ID_MAX], terms[MU_DIGEST_HEX];
+    if (!take_terms(b, j, pack, json_object_get(doc, "params"), err))
+        return false;
     size_t start = out->len;
-    if (params)
-        mu_json_write_canonical(&canonical, params);
-    else
-        mu_text_puts(&canonical, "{}");
     mu_id_format(j->id, id);
+    mu_digest_format(&b->terms[j->terms].digest, terms);
     mu_text_puts(out, "{\"v\":1");
     mu_json_put_text(out, "task_id", id);
     mu_json_put_text(out, "job_id", id);
     mu_json_put_text(out, "stage", source ? "plan" : "scan");
     mu_json_put_int(out, "attempt", 1);
-    mu_text_putc(out, ',');
-    mu_text_add(out, mu_text_span(&pack->pins));
-    mu_json_put_raw(out, "params", mu_text_span(&canonical));
-    mu_json_put_text(out, "as_of", j->as_of);
-    mu_json_put_int(out, "shard_bytes", c->task_shard_bytes);
-    mu_json_put_int(out, "buckets", c->task_buckets);
-    mu_text_addf(out, ",\"limits\":{\"record_bytes\":%lld,\"fields\":%lld}", (long long)c->task_record_bytes, (long long)c->task_fields);
+    mu_json_put_text(out, "terms", terms);
     if (source) {
         mu_json_key(out, "source");
         size_t base = out->len;
@@ -259,12 +276,10 @@ static bool write_task(struct batch *b, struct job *j, const json_t *doc, struct
         return false;
     j->task = (struct piece){start, out->len - start};
     j->task_digest = mu_digest_of(batch_span(b, j->task));
-    j->pack_digest = pack->pack->digest;
     j->pack = keep(b, mu_span_of(pack->name));
     if (!source)
         j->source_name = keep(b, mu_span_of("records"));
     j->alone = source != NULL;
-    j->group = group_of(j, pack, mu_text_span(&canonical));
     const json_t *labels = json_object_get(doc, "labels");
     if (labels) {
         size_t at = out->len;
@@ -426,7 +441,7 @@ static bool read_request(struct batch *b, size_t request, struct mu_error *err)
 
 bool batch_add(struct batch *b, struct mu_message *m, bool from_intake, size_t endpoint, struct mu_error *err)
 {
-    size_t jobs = b->job_count, arena = b->arena.len;
+    size_t jobs = b->job_count, terms = b->terms_count, arena = b->arena.len;
     struct request *r = new_request(b);
     if (!r)
         return mu_fail(err, MU_BROKEN, "out of memory");
@@ -439,6 +454,7 @@ bool batch_add(struct batch *b, struct mu_message *m, bool from_intake, size_t e
         return true;
     b->request_count--; /* the message stays the caller's */
     b->job_count = jobs;
+    b->terms_count = terms;
     mu_text_cut(&b->arena, arena);
     return false;
 }

@@ -29,7 +29,6 @@ static const struct column outcome_columns[] = {
     {MU_ARRAY_I64, C_INT, offsetof(struct outcome_row, bytes)},
     {MU_ARRAY_I64, C_INT, offsetof(struct outcome_row, findings)},
     {MU_ARRAY_I64, C_INT, offsetof(struct outcome_row, riding)},
-    {MU_ARRAY_TEXT, C_TEXT, offsetof(struct outcome_row, rules)},
     {MU_ARRAY_TEXT, C_OPTIONAL_TEXT, offsetof(struct outcome_row, plan)},
     {MU_ARRAY_TEXT, C_OPTIONAL_TEXT, offsetof(struct outcome_row, resumes)},
     {MU_ARRAY_I32, C_INT, offsetof(struct outcome_row, crashes)},
@@ -179,7 +178,45 @@ static void bind_quarantine(struct mu_args *a, const struct results *r, size_t f
     }
 }
 
-void results_bind(const struct results *r, size_t from, size_t to, const char *stream_created, struct mu_args *args)
+/* Of each outcome that is bound the place of its tally, from 1; then the tallies in the order of their places. */
+static void bind_tallies(struct mu_args *a, struct results *r, size_t from, size_t to)
+{
+    int32_t places = 0;
+    for (size_t i = 0; i < r->tally_count; i++)
+        r->tallies[i].place = 0;
+    mu_arg_array_begin(a, MU_ARRAY_I32);
+    for (size_t i = 0; i < r->outcome_count; i++) {
+        const struct outcome_row *o = &r->outcomes[i];
+        if (o->from < from || o->from >= to)
+            continue;
+        if (o->tally < 0) {
+            mu_arg_array_null(a);
+            continue;
+        }
+        struct tally_row *t = &r->tallies[o->tally];
+        if (!t->place)
+            t->place = ++places;
+        mu_arg_array_i64(a, t->place);
+    }
+    mu_arg_array_end(a);
+    for (int c = 0; c < 2; c++) {
+        int32_t place = 0;
+        mu_arg_array_begin(a, c ? MU_ARRAY_TEXT : MU_ARRAY_ID);
+        for (size_t i = 0; i < r->outcome_count && place < places; i++) {
+            const struct outcome_row *o = &r->outcomes[i];
+            if (o->from < from || o->from >= to || o->tally < 0 || r->tallies[o->tally].place != place + 1)
+                continue;
+            place++;
+            if (c)
+                mu_arg_array_text(a, r->tallies[o->tally].rules);
+            else
+                mu_arg_array_id(a, r->tallies[o->tally].id);
+        }
+        mu_arg_array_end(a);
+    }
+}
+
+void results_bind(struct results *r, size_t from, size_t to, const char *stream_created, struct mu_args *args)
 {
     const struct rows outcomes = {(const char *)r->outcomes, r->outcome_count, sizeof(*r->outcomes), offsetof(struct outcome_row, from)};
     const struct rows findings = {(const char *)r->findings, r->finding_count, sizeof(*r->findings), offsetof(struct finding_row, from)};
@@ -192,6 +229,7 @@ void results_bind(const struct results *r, size_t from, size_t to, const char *s
     mu_arg_time_us(args, last->stored_us);
     bind_columns(args, outcome_columns, MU_COUNT(outcome_columns), &outcomes, from, to);
     bind_places(args, r, &outcomes, offsetof(struct outcome_row, index), from, to);
+    bind_tallies(args, r, from, to);
     bind_columns(args, finding_columns, MU_COUNT(finding_columns), &findings, from, to);
     bind_places(args, r, &findings, offsetof(struct finding_row, index), from, to);
     bind_columns(args, deferred_columns, MU_COUNT(deferred_columns), &deferred, from, to);

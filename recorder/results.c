@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "results.h"
 #include "base/clock.h"
+#include "domain/task.h"
 #include "format/schema.h"
 
 #define MESSAGE_BYTES_MAX ((size_t)1 << 20)
@@ -17,6 +18,14 @@ static void *grow(void **list, size_t *room, size_t count, size_t size)
     *list = grown;
     *room = wanted;
     return (char *)grown + count * size;
+}
+
+static struct tally_row *new_tally(struct results *r)
+{
+    void *list = r->tallies;
+    struct tally_row *row = grow(&list, &r->tally_room, r->tally_count, sizeof(*row));
+    r->tallies = list;
+    return row;
 }
 
 static struct outcome_row *new_outcome(struct results *r)
@@ -72,7 +81,7 @@ static void member_int(struct mu_sha *sha, int64_t value)
 }
 
 /* Over all that input, rules and day determine: two computed outcomes of one task must agree in it. */
-static struct mu_digest determined_of(const struct outcome_row *o)
+static struct mu_digest determined_of(const struct outcome_row *o, const struct mu_digest *tally)
 {
     struct mu_sha sha;
     mu_sha_init(&sha);
@@ -84,7 +93,7 @@ static struct mu_digest determined_of(const struct outcome_row *o)
     member_int(&sha, o->skipped);
     member_int(&sha, o->bytes);
     member_int(&sha, o->findings);
-    mu_sha_member(&sha, o->rules);
+    mu_sha_member(&sha, mu_span(tally ? (const char *)tally->b : "", tally ? sizeof(tally->b) : 0));
     mu_sha_member(&sha, o->plan);
     return mu_sha_end(&sha);
 }
@@ -132,7 +141,7 @@ static bool add_findings(struct results *r, const json_t *list, struct mu_span r
     return true;
 }
 
-static bool read_outcome(struct outcome_row *o, const json_t *doc, struct mu_span raw)
+static bool read_outcome(struct outcome_row *o, const json_t *doc, struct mu_span raw, const struct mu_digest *tally)
 {
     struct mu_span digest = mu_json_span(doc, "input_digest");
     o->result = mu_json_span(doc, "result");
@@ -153,22 +162,79 @@ static bool read_outcome(struct outcome_row *o, const json_t *doc, struct mu_spa
         return false;
     bool read = mu_id_parse(mu_json_span(doc, "task_id"), &o->task) && mu_id_parse(mu_json_span(doc, "job_id"), &o->job) &&
                 mu_digest_parse(mu_json_span(doc, "task_digest"), &o->task_digest) &&
-                (!o->has_input_digest || mu_digest_parse(digest, &o->input_digest)) && mu_json_raw(raw, "rules", &o->rules) &&
+                (!o->has_input_digest || mu_digest_parse(digest, &o->input_digest)) &&
                 mu_rfc3339_parse(mu_json_span(doc, "started_at"), &o->started_us) &&
                 mu_rfc3339_parse(mu_json_span(doc, "finished_at"), &o->finished_us);
     o->computed = is_computed(o->result, o->reason);
-    o->determined = determined_of(o);
+    o->determined = determined_of(o, tally);
     return read;
 }
 
-static bool add_outcome(struct results *r, const struct outcome_row *head, const json_t *doc, struct mu_span raw, bool *good,
-                        struct mu_error *err)
+/* A message's tallies: their bytes, and their digests. */
+struct tallies {
+    struct mu_span rules[MU_RIDE_TASKS_MAX];
+    struct mu_digest digests[MU_RIDE_TASKS_MAX];
+    size_t count;
+};
+
+static bool read_tallies(struct tallies *t, const json_t *doc, struct mu_span body)
 {
+    const json_t *list = json_object_get(doc, "tallies");
+    struct mu_span rest, raw;
+    t->count = 0;
+    if (!list)
+        return true;
+    if (!mu_json_raw(body, "tallies", &rest))
+        return false;
+    while (t->count < json_array_size(list) && mu_json_next_element(&rest, &raw)) {
+        t->rules[t->count] = raw;
+        t->digests[t->count++] = mu_digest_of(raw);
+    }
+    return t->count == json_array_size(list);
+}
+
+/* Tasks of one day share their tallies. */
+static struct mu_id tally_id(struct mu_id task, const struct mu_digest *digest)
+{
+    const int64_t day_ms = INT64_C(86400000), day = mu_id_time_ms(task) / day_ms * day_ms;
+    struct mu_id origin = task;
+    for (int i = 0; i < 6; i++)
+        origin.b[i] = (uint8_t)(day >> (40 - 8 * i));
+    return mu_id_derive(origin, digest);
+}
+
+/* The batch's row for a tally, made if it has none. */
+static bool find_tally(struct results *r, struct mu_id task, struct mu_span rules, const struct mu_digest *digest, int32_t *out,
+                       struct mu_error *err)
+{
+    const struct mu_id id = tally_id(task, digest);
+    int32_t *head = &r->tally_heads[(size_t)(digest->b[0] << 8 | digest->b[1]) % TALLY_HEADS];
+    for (int32_t i = *head - 1; i >= 0; i = r->tallies[i].next)
+        if (mu_id_equal(r->tallies[i].id, id)) {
+            *out = i;
+            return true;
+        }
+    struct tally_row *t = new_tally(r);
+    if (!t)
+        return mu_fail(err, MU_BROKEN, "out of memory");
+    *t = (struct tally_row){.id = id, .digest = *digest, .rules = rules, .next = *head - 1};
+    *out = (int32_t)r->tally_count++;
+    *head = *out + 1;
+    return true;
+}
+
+static bool add_outcome(struct results *r, const struct outcome_row *head, const struct tallies *tallies, const json_t *doc,
+                        struct mu_span raw, bool *good, struct mu_error *err)
+{
+    int64_t tally = mu_json_int(doc, "tally", -1);
     struct outcome_row *o = new_outcome(r);
     if (!o)
         return mu_fail(err, MU_BROKEN, "out of memory");
     *o = *head;
-    *good = read_outcome(o, doc, raw);
+    o->tally = -1;
+    *good = tally < (int64_t)tallies->count && read_outcome(o, doc, raw, tally < 0 ? NULL : &tallies->digests[tally]);
+    if (*good && tally >= 0 && !find_tally(r, o->task, tallies->rules[tally], &tallies->digests[tally], &o->tally, err))
+        return false;
     r->outcome_count++;
     const json_t *riding = json_object_get(doc, "findings");
     struct mu_span list;
@@ -189,14 +255,16 @@ static bool add_result_message(struct results *r, size_t at, const json_t *doc, 
                                struct mu_error *err)
 {
     struct mu_span list, raw;
+    struct tallies tallies;
     const json_t *outcomes = json_object_get(doc, "outcomes"), *deferred = json_object_get(doc, "deferred");
     struct outcome_row head = {.agent = mu_json_span(doc, "agent"), .queue = mu_json_span(doc, "queue"), .from = at};
     *good = mu_id_parse(mu_json_span(doc, "ride_id"), &head.ride) && mu_id_parse(mu_json_span(doc, "incarnation"), &head.incarnation) &&
-            mu_span_is(head.queue, subject->queue) && mu_span_is(mu_json_span(doc, "ride_id"), subject->id);
+            mu_span_is(head.queue, subject->queue) && mu_span_is(mu_json_span(doc, "ride_id"), subject->id) &&
+            read_tallies(&tallies, doc, r->messages[at]->body);
     if (*good && outcomes && mu_json_raw(r->messages[at]->body, "outcomes", &list))
         for (size_t i = 0; *good && i < json_array_size(outcomes) && mu_json_next_element(&list, &raw); i++) {
             head.index = (int64_t)i;
-            if (!add_outcome(r, &head, json_array_get(outcomes, i), raw, good, err))
+            if (!add_outcome(r, &head, &tallies, json_array_get(outcomes, i), raw, good, err))
                 return false;
         }
     for (size_t i = 0; *good && i < json_array_size(deferred); i++) {
@@ -244,41 +312,6 @@ static void back_to(struct results *r, struct mark m)
     r->deferred_count = m.deferred;
 }
 
-/* The message with an empty array in place of each `rules` whose bytes have been found valid before. Parsing counters of
- * a dozen rules is most of the work of recording a small task, and small tasks of one pack have the same ones. If what
- * is left is valid, so is the message: an array that is known to be one stands where an array stood. */
-static struct mu_span reduce(struct results *r, struct mu_span body)
-{
-    struct mu_span list, element, rules, known = mu_text_span(&r->known_rules);
-    const char *copied = body.at;
-    if (!known.len || !mu_json_raw(body, "outcomes", &list))
-        return body;
-    mu_text_reset(&r->reduced);
-    while (mu_json_next_element(&list, &element)) {
-        if (!mu_json_raw(element, "rules", &rules) || !mu_span_equal(rules, known))
-            continue;
-        mu_text_add(&r->reduced, mu_span(copied, (size_t)(rules.at - copied)));
-        mu_text_puts(&r->reduced, "[]");
-        copied = rules.at + rules.len;
-    }
-    if (copied == body.at)
-        return body;
-    mu_text_add(&r->reduced, mu_span(copied, (size_t)(body.at + body.len - copied)));
-    return r->reduced.failed ? body : mu_text_span(&r->reduced);
-}
-
-/* Remembers the counters of the last outcome of a message that has been found valid as a whole. */
-static void remember_rules(struct results *r, size_t outcomes_before)
-{
-    if (r->outcome_count == outcomes_before)
-        return;
-    struct mu_span rules = r->outcomes[r->outcome_count - 1].rules;
-    if (mu_span_equal(rules, mu_text_span(&r->known_rules)))
-        return;
-    mu_text_reset(&r->known_rules);
-    mu_text_add(&r->known_rules, rules);
-}
-
 static bool read_message(struct results *r, size_t at, struct mu_error *err)
 {
     const struct mu_message *m = r->messages[at];
@@ -288,16 +321,14 @@ static bool read_message(struct results *r, size_t at, struct mu_error *err)
     bool good = true;
     if (!mu_subject_parse_result(m->subject, &subject))
         return put_aside(r, at, 0, "foreign_subject", err);
-    if (!mu_json_parse(&r->docs[at], subject.finding ? m->body : reduce(r, m->body), MESSAGE_BYTES_MAX, &why))
+    if (!mu_json_parse(&r->docs[at], m->body, MESSAGE_BYTES_MAX, &why))
         return put_aside(r, at, 0, "malformed", err);
     if (!mu_schema_check(mu_schema_builtin(subject.finding ? "findings" : "result"), r->docs[at], &why))
         return put_aside(r, at, 0, "bad_schema", err);
     bool done = subject.finding ? add_finding_message(r, at, r->docs[at], &subject, &good, err)
                                 : add_result_message(r, at, r->docs[at], &subject, &good, err);
-    if (done && good) {
-        remember_rules(r, before.outcomes);
+    if (done && good)
         return true;
-    }
     back_to(r, before);
     return done && put_aside(r, at, 0, "contradiction", err);
 }
@@ -352,7 +383,8 @@ void results_reset(struct results *r)
         mu_message_free(r->messages[i]);
         mu_json_free(r->docs[i]);
     }
-    r->count = r->bytes = r->outcome_count = r->finding_count = r->deferred_count = r->quarantine_count = 0;
+    r->count = r->bytes = r->tally_count = r->outcome_count = r->finding_count = r->deferred_count = r->quarantine_count = 0;
+    memset(r->tally_heads, 0, sizeof(r->tally_heads));
 }
 
 void results_free(struct results *r)
@@ -360,11 +392,10 @@ void results_free(struct results *r)
     results_reset(r);
     free(r->messages);
     free(r->docs);
+    free(r->tallies);
     free(r->outcomes);
     free(r->findings);
     free(r->deferred);
     free(r->quarantine);
-    mu_text_free(&r->known_rules);
-    mu_text_free(&r->reduced);
     *r = (struct results){0};
 }

@@ -9,11 +9,23 @@
 #include "outside/bus.h"
 #include "outside/store.h"
 
+/* Counters per rule, kept once for all outcomes of a batch that have the same (muster.tally). The id follows from the
+ * counters and the day of the task, so that a row falls in the partition of its outcomes. */
+struct tally_row {
+    struct mu_id id;
+    struct mu_digest digest;      /* of `rules` */
+    struct mu_span rules;
+    int32_t next;                 /* of equal hash; -1: none */
+    int32_t place;                /* among those being bound, from 1 */
+};
+#define TALLY_HEADS 1024
+
 struct outcome_row {
     struct mu_id task, job, ride, incarnation;
     struct mu_digest task_digest, input_digest, determined;
     bool has_input_digest, computed;
-    struct mu_span queue, result, reason, message, rules, plan, resumes, agent;
+    struct mu_span queue, result, reason, message, plan, resumes, agent;
+    int32_t tally;   /* index into the batch's; -1: nothing was counted */
     int64_t n, delivery, records, bad, skipped, bytes, findings, riding, crashes, started_us, finished_us;
     size_t from;     /* index of its message */
     int64_t index;   /* within the message */
@@ -47,9 +59,9 @@ struct results {
     struct finding_row *findings;
     struct deferred_row *deferred;
     struct quarantine_row *quarantine;
-    struct mu_text known_rules;   /* counters that have been found valid last: most outcomes of small tasks repeat them */
-    struct mu_text reduced;       /* a message without the counters that are known; reused */
-    size_t outcome_count, outcome_room, finding_count, finding_room, deferred_count, deferred_room, quarantine_count,
+    struct tally_row *tallies;
+    int32_t tally_heads[TALLY_HEADS]; /* by the digest's first bytes: index + 1, 0 for none */
+    size_t tally_count, tally_room, outcome_count, outcome_room, finding_count, finding_room, deferred_count, deferred_room, quarantine_count,
         quarantine_room;
 };
 
@@ -58,7 +70,7 @@ MU_MUST bool results_add(struct results *r, struct mu_message *m, struct mu_erro
 /* Puts a message aside that PostgreSQL would not take: its rows go, its bytes stay. */
 void results_put_aside(struct results *r, size_t message, const char *reason);
 /* Binds the arrays of muster.record_batch for the messages [from, to). */
-void results_bind(const struct results *r, size_t from, size_t to, const char *stream_created, struct mu_args *args);
+void results_bind(struct results *r, size_t from, size_t to, const char *stream_created, struct mu_args *args);
 void results_reset(struct results *r);
 void results_free(struct results *r);
 

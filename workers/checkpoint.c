@@ -30,7 +30,7 @@ static void begin_message(const struct mu_work *k, struct mu_text *t)
     mu_digest_format(&k->input, hex);
     mu_json_put_text(t, "input_digest", hex);
     mu_json_key(t, "pack");
-    mu_text_addf(t, "\"%s@%s\"", k->task->pack.name, k->task->pack.version);
+    mu_text_addf(t, "\"%s@%s\"", k->task->terms->pack.name, k->task->terms->pack.version);
     mu_json_put_text(t, "source", mu_run_source_name(k->run));
     mu_json_key(t, "findings");
     mu_text_putc(t, '[');

@@ -7,8 +7,8 @@
 
 struct mu_reader_limits mu_work_limits(const struct mu_work *k)
 {
-    return (struct mu_reader_limits){.record_bytes = (size_t)k->task->record_bytes,
-                                     .fields = (size_t)k->task->fields};
+    return (struct mu_reader_limits){.record_bytes = (size_t)k->task->terms->record_bytes,
+                                     .fields = (size_t)k->task->terms->fields};
 }
 
 bool mu_work_open_run(struct mu_work *k, struct mu_error *err)
@@ -51,7 +51,7 @@ static bool run_source(struct mu_work *k, struct mu_error *err)
     if (!k->chunk)
         return mu_fail(err, MU_BROKEN, "out of memory");
     k->checkpoint_ms = mu_clock_ms() + k->w->config->worker_checkpoint_ms;
-    if (k->task->stage == MU_STAGE_PLAN && k->source->size > k->task->shard_bytes)
+    if (k->task->stage == MU_STAGE_PLAN && k->source->size > k->task->terms->shard_bytes)
         return mu_work_plan(k, err);
     return mu_work_scan(k, err);
 }
@@ -86,11 +86,12 @@ static bool write_plan(struct mu_work *k, struct mu_text *out, struct mu_error *
 }
 
 /* Findings ride in the outcome if none of this task's has left before. */
-static bool write_run(struct mu_work *k, struct mu_text *out, struct mu_error *err)
+static bool write_run(struct mu_work *k, struct mu_text *out, struct mu_text *tally, struct mu_error *err)
 {
     MU_AUTO(mu_text_free) struct mu_text riding = MU_TEXT(MU_RESULT_MAX);
     struct mu_outcome o;
     int64_t held;
+    size_t rules;
     if (!mu_run_finish(k->run, err))
         return false;
     struct mu_span findings = mu_run_findings(k->run, &held);
@@ -105,15 +106,16 @@ static bool write_run(struct mu_work *k, struct mu_text *out, struct mu_error *e
     begin_outcome(k, &o);
     o.result = mu_run_result(k->run);
     o.counts = mu_run_counts(k->run);
-    o.rules = mu_run_rules(k->run, &o.rule_count);
+    const struct mu_rule_counts *counts = mu_run_rules(k->run, &rules);
+    mu_tally_write(tally, counts, rules);
     o.findings_total = mu_run_findings_total(k->run);
     if (riding.len)
         o.findings = mu_text_span(&riding);
     mu_outcome_write(out, &o);
-    return mu_text_ok(out, err);
+    return mu_text_ok(out, err) && mu_text_ok(tally, err);
 }
 
-bool mu_work_run(struct mu_work *k, struct mu_text *out, struct mu_error *err)
+bool mu_work_run(struct mu_work *k, struct mu_text *out, struct mu_text *tally, struct mu_error *err)
 {
     k->started_us = mu_wall_us();
     if (k->task->stage == MU_STAGE_MERGE)
@@ -126,7 +128,7 @@ bool mu_work_run(struct mu_work *k, struct mu_text *out, struct mu_error *err)
     }
     if (!(k->task->source ? run_source(k, err) : run_records(k, err)))
         return false;
-    return k->plan ? write_plan(k, out, err) : write_run(k, out, err);
+    return k->plan ? write_plan(k, out, err) : write_run(k, out, tally, err);
 }
 
 void mu_work_fini(struct mu_work *k)

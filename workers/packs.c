@@ -19,7 +19,7 @@ struct shelf {
 };
 
 struct slot {
-    struct mu_digest key;
+    struct mu_digest terms;
     struct mu_ready *ready; /* NULL: free */
     struct mu_pack *pack;
     const struct mu_list_data **lists; /* in the order of the pack's */
@@ -33,12 +33,6 @@ struct mu_packs {
     struct slot slots[READY_MOST];
     struct shelf *shelves;
     uint64_t clock;
-    struct last { /* what was asked for before: members of a bundle share these values, so that equality is
-                     identity */
-        const struct slot *slot;
-        json_t *lists, *params; /* held, so that no others get their addresses */
-        int32_t as_of;
-    } last;
 };
 
 bool mu_packs_new(struct mu_packs **out, struct mu_bus *bus, const struct mu_config *config,
@@ -66,34 +60,8 @@ static void put_back(struct mu_packs *p, const struct mu_list_data *list)
     }
 }
 
-static void forget_last(struct mu_packs *p)
-{
-    mu_json_free(p->last.lists);
-    mu_json_free(p->last.params);
-    p->last = (struct last){.slot = NULL};
-}
-
-static void remember(struct mu_packs *p, const struct slot *s, const struct mu_task *task)
-{
-    forget_last(p);
-    p->last = (struct last){.slot = s, .as_of = task->as_of};
-    memcpy(&p->last.lists, &task->lists, sizeof(p->last.lists));
-    memcpy(&p->last.params, &task->params, sizeof(p->last.params));
-    json_incref(p->last.lists);
-    json_incref(p->last.params);
-}
-
-static bool is_like_last(const struct mu_packs *p, const struct mu_task *task)
-{
-    const struct last *l = &p->last;
-    return l->slot && l->slot->ready && task->lists == l->lists && task->params == l->params &&
-           task->as_of == l->as_of && mu_digest_equal(&l->slot->pack->digest, &task->pack.digest);
-}
-
 static void empty_slot(struct mu_packs *p, struct slot *s)
 {
-    if (p->last.slot == s)
-        forget_last(p);
     mu_ready_free(s->ready);
     for (size_t i = 0; i < s->list_count; i++)
         put_back(p, s->lists[i]);
@@ -106,7 +74,6 @@ void mu_packs_free(struct mu_packs *p)
 {
     if (!p)
         return;
-    forget_last(p);
     for (size_t i = 0; i < READY_MOST; i++)
         empty_slot(p, &p->slots[i]);
     while (p->shelves) { /* lists whose pack could not be made ready */
@@ -180,7 +147,7 @@ static bool take_lists(struct mu_packs *p, struct slot *s, const struct mu_task 
     if (!s->lists)
         return mu_fail(err, MU_BROKEN, "out of memory");
     for (size_t i = 0; i < s->pack->list_count; i++) {
-        const json_t *pin = json_object_get(task->lists, s->pack->lists[i].alias);
+        const json_t *pin = json_object_get(task->terms->lists, s->pack->lists[i].alias);
         const char *name = mu_json_text(pin, "name"), *version = mu_json_text(pin, "version");
         struct mu_digest digest;
         if (!is_plain(name) || !is_plain(version) || !mu_digest_parse(mu_json_span(pin, "digest"), &digest))
@@ -200,25 +167,25 @@ static bool fetch_pack(struct mu_packs *p, const struct mu_task *task, struct mu
 {
     MU_AUTO(mu_entry_free) struct mu_entry e = {0};
     char key[128];
-    if (task->pack_document) {
-        mu_json_write_canonical(out, task->pack_document);
+    if (task->terms->pack_document) {
+        mu_json_write_canonical(out, task->terms->pack_document);
     } else {
-        snprintf(key, sizeof(key), "%s.%s", task->pack.name, task->pack.version);
+        snprintf(key, sizeof(key), "%s.%s", task->terms->pack.name, task->terms->pack.version);
         if (!mu_kv_get(p->bus, MU_BUCKET_PACKS, key, &e, err))
             return false;
         if (!e.present)
             return mu_fail_code(err, MU_UNAVAILABLE, "pack_missing", "pack %s@%s is not in force",
-                                task->pack.name, task->pack.version);
+                                task->terms->pack.name, task->terms->pack.version);
         mu_text_add(out, mu_text_span(&e.value));
     }
     struct mu_digest found = mu_digest_of(mu_text_span(out));
-    if (mu_digest_equal(&found, &task->pack.digest))
+    if (mu_digest_equal(&found, &task->terms->pack.digest))
         return mu_text_ok(out, err);
-    if (task->pack_document)
+    if (task->terms->pack_document)
         return mu_reject(err, "bad_task", "/pack/digest",
                          "the rules in the task are not those that its digest names");
     return mu_fail_code(err, MU_UNAVAILABLE, "pack_missing", "pack %s@%s in force is not the pinned one",
-                        task->pack.name, task->pack.version);
+                        task->terms->pack.name, task->terms->pack.version);
 }
 
 static bool make_ready(struct mu_packs *p, struct slot *s, const struct mu_task *task, struct mu_error *err)
@@ -228,24 +195,18 @@ static bool make_ready(struct mu_packs *p, struct slot *s, const struct mu_task 
         !take_lists(p, s, task, err))
         return false;
     const struct mu_ready_setup setup = {
-        .pack = s->pack, .lists = s->lists, .params = task->params, .as_of = task->as_of};
+        .pack = s->pack, .lists = s->lists, .params = task->terms->params, .as_of = task->terms->as_of};
     return mu_ready_new(&s->ready, &setup, err);
 }
 
 bool mu_packs_get(struct mu_packs *p, const struct mu_task *task, const struct mu_ready **out,
                   struct mu_error *err)
 {
-    if (is_like_last(p, task)) {
-        *out = p->last.slot->ready;
-        return true;
-    }
-    const struct mu_digest key = mu_ready_key(task);
     struct slot *oldest = p->slots;
     for (size_t i = 0; i < READY_MOST; i++) {
         struct slot *s = &p->slots[i];
-        if (s->ready && mu_digest_equal(&s->key, &key)) {
+        if (s->ready && mu_digest_equal(&s->terms, &task->terms->digest)) {
             s->used = ++p->clock;
-            remember(p, s, task);
             *out = s->ready;
             return true;
         }
@@ -257,7 +218,7 @@ bool mu_packs_get(struct mu_packs *p, const struct mu_task *task, const struct m
         empty_slot(p, oldest);
         return false;
     }
-    oldest->key = key;
+    oldest->terms = task->terms->digest;
     oldest->used = ++p->clock;
     *out = oldest->ready;
     return true;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Packs made ready for tasks: taken from muster_packs (or from the task itself) and checked against the
- * pinned digest, their lists from the data directories likewise. The last few are kept, by the digest of all
- * that they are made of. */
+/* Packs made ready for tasks: taken from muster_packs (or from the terms themselves) and checked against the
+ * pinned digest, their lists from the data directories likewise. The last few are kept, by the digest of the
+ * terms. */
 #ifndef MU_PACKS_H
 #define MU_PACKS_H
 

@@ -191,20 +191,39 @@ void mu_result_message_init(struct mu_result_message *m, const struct mu_agent *
                             const char *queue)
 {
     *m = (struct mu_result_message){
-        .agent = agent, .outcomes = MU_TEXT(MU_PLAN_MAX), .deferred = MU_TEXT(MU_RESULT_MAX)};
+        .agent = agent, .outcomes = MU_TEXT(MU_PLAN_MAX), .deferred = MU_TEXT(MU_RESULT_MAX),
+        .tallies = MU_TEXT(MU_PLAN_MAX)};
     snprintf(m->ride_id, sizeof(m->ride_id), "%s", ride_id);
     snprintf(m->queue, sizeof(m->queue), "%s", queue);
 }
 
 bool mu_result_message_room(const struct mu_result_message *m, size_t len)
 {
-    return m->outcomes.len + m->deferred.len + len < MU_RESULT_ROOM;
+    return m->outcomes.len + m->deferred.len + m->tallies.len + len < MU_RESULT_ROOM;
 }
 
-void mu_result_message_add(struct mu_result_message *m, struct mu_span outcome)
+static size_t place_tally(struct mu_result_message *m, struct mu_span tally)
+{
+    for (size_t i = m->tally_count; i-- > 0;) /* the last one is the likeliest */
+        if (mu_span_equal(tally, mu_span(m->tallies.at + m->pieces[i].at, m->pieces[i].len)))
+            return i;
+    if (m->tallies.len)
+        mu_text_putc(&m->tallies, ',');
+    m->pieces[m->tally_count] = (struct mu_tally_piece){m->tallies.len, tally.len};
+    mu_text_add(&m->tallies, tally);
+    return m->tally_count++;
+}
+
+void mu_result_message_add(struct mu_result_message *m, struct mu_span outcome, struct mu_span tally)
 {
     if (m->outcomes.len)
         mu_text_putc(&m->outcomes, ',');
+    if (tally.len) {
+        mu_text_puts(&m->outcomes, "{\"tally\":");
+        mu_text_add_u64(&m->outcomes, place_tally(m, tally));
+        mu_text_putc(&m->outcomes, ',');
+        outcome = mu_span(outcome.at + 1, outcome.len - 1);
+    }
     mu_text_add(&m->outcomes, outcome);
 }
 
@@ -242,10 +261,11 @@ void mu_result_message_write(const struct mu_result_message *m, struct mu_text *
     mu_json_put_text(out, "queue", m->queue);
     mu_json_put_text(out, "agent", m->agent->id);
     mu_json_put_text(out, "incarnation", m->agent->incarnation);
+    put_array(out, "tallies", &m->tallies);
     put_array(out, "outcomes", &m->outcomes);
     put_array(out, "deferred", &m->deferred);
     mu_text_putc(out, '}');
-    if (m->outcomes.failed || m->deferred.failed)
+    if (m->outcomes.failed || m->deferred.failed || m->tallies.failed)
         out->failed = true;
 }
 
@@ -253,10 +273,13 @@ void mu_result_message_reset(struct mu_result_message *m)
 {
     mu_text_reset(&m->outcomes);
     mu_text_reset(&m->deferred);
+    mu_text_reset(&m->tallies);
+    m->tally_count = 0;
 }
 
 void mu_result_message_fini(struct mu_result_message *m)
 {
     mu_text_free(&m->outcomes);
     mu_text_free(&m->deferred);
+    mu_text_free(&m->tallies);
 }

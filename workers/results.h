@@ -47,13 +47,19 @@ MU_MUST bool mu_results_confirm(struct mu_results *r, struct mu_error *err);
 struct mu_result_message {
     const struct mu_agent *agent;
     char ride_id[MU_ID_MAX], queue[MU_TOKEN_MAX];
-    struct mu_text outcomes, deferred;
+    struct mu_text outcomes, deferred, tallies;
+    struct mu_tally_piece { /* where each tally stands */
+        size_t at, len;
+    } pieces[MU_RIDE_TASKS_MAX];
+    size_t tally_count;
 };
 void mu_result_message_init(struct mu_result_message *m, const struct mu_agent *agent, const char *ride_id,
                             const char *queue);
 /* Is there room for so many more bytes? */
 bool mu_result_message_room(const struct mu_result_message *m, size_t len);
-void mu_result_message_add(struct mu_result_message *m, struct mu_span outcome);
+/* `tally`: the counters that belong to it, or empty; kept once for all outcomes that have the same. At most
+ * MU_RIDE_TASKS_MAX outcomes go into a message. */
+void mu_result_message_add(struct mu_result_message *m, struct mu_span outcome, struct mu_span tally);
 void mu_result_message_defer(struct mu_result_message *m, const struct mu_task *task, int64_t n,
                              const char *class, const char *reason, const char *text);
 bool mu_result_message_empty(const struct mu_result_message *m);

@@ -13,7 +13,7 @@ struct going { /* one ride on its way */
     struct mu_delivery *d;
     const struct mu_ride *ride;
     struct mu_result_message message;
-    struct mu_text outcome;
+    struct mu_text outcome, tally; /* of the task that is being run */
 };
 
 static bool post_message(struct going *g, struct mu_delivery *counted, struct mu_error *err)
@@ -53,14 +53,20 @@ static void settle(struct going *g, const struct mu_error *why)
 
 /* ---- first delivery of small tasks ---- */
 
+static void forget(struct going *g)
+{
+    mu_text_reset(&g->outcome);
+    mu_text_reset(&g->tally);
+}
+
 static bool add_outcome(struct going *g, struct mu_error *err)
 {
-    if (!mu_text_ok(&g->outcome, err))
+    if (!mu_text_ok(&g->outcome, err) || !mu_text_ok(&g->tally, err))
         return false;
-    if (!mu_result_message_room(&g->message, g->outcome.len) && !post_message(g, g->d, err))
+    if (!mu_result_message_room(&g->message, g->outcome.len + g->tally.len) && !post_message(g, g->d, err))
         return false;
-    mu_result_message_add(&g->message, mu_text_span(&g->outcome));
-    mu_text_reset(&g->outcome);
+    mu_result_message_add(&g->message, mu_text_span(&g->outcome), mu_text_span(&g->tally));
+    forget(g);
     return true;
 }
 
@@ -70,11 +76,11 @@ static bool run_small(struct going *g, const struct mu_task *task, struct mu_err
     struct mu_error why = {0};
     mu_lease_run(g->w->lease, g->d, g->ride, task);
     mu_lease_moved(g->w->lease);
-    bool done = mu_work_run(&k, &g->outcome, &why);
+    bool done = mu_work_run(&k, &g->outcome, &g->tally, &why);
     mu_lease_run(g->w->lease, NULL, NULL, NULL);
     if (done) /* an outcome leaves only after its findings are stored */
         return (!k.sent || mu_results_confirm(g->w->results, err)) && add_outcome(g, err);
-    mu_text_reset(&g->outcome);
+    forget(g);
     if (why.fault == MU_REJECTED) {
         mu_work_write_failure(&k, &why, &g->outcome);
         return add_outcome(g, err);
@@ -124,8 +130,8 @@ static enum member run_claimed(struct going *g, struct mu_work *k, enum mu_decis
     if (decision == MU_GIVE_UP) {
         mu_work_write_exhausted(k, &g->outcome);
         mu_worker_event(g->w, "failed", k->task, "exhausted");
-    } else if (!mu_work_run(k, &g->outcome, why)) {
-        mu_text_reset(&g->outcome);
+    } else if (!mu_work_run(k, &g->outcome, &g->tally, why)) {
+        forget(g);
         if (why->fault == MU_REJECTED) {
             mu_work_write_failure(k, why, &g->outcome);
         } else if (mu_work_is_deferral(why)) {
@@ -142,9 +148,9 @@ static enum member run_claimed(struct going *g, struct mu_work *k, enum mu_decis
         mu_error_clear(why);
     }
     if (g->outcome.len)
-        mu_result_message_add(&g->message, mu_text_span(&g->outcome));
-    bool whole = mu_text_ok(&g->outcome, why);
-    mu_text_reset(&g->outcome);
+        mu_result_message_add(&g->message, mu_text_span(&g->outcome), mu_text_span(&g->tally));
+    bool whole = mu_text_ok(&g->outcome, why) && mu_text_ok(&g->tally, why);
+    forget(g);
     return whole ? MEMBER_DONE : MEMBER_STOP;
 }
 
@@ -207,34 +213,44 @@ static void run_one_by_one(struct going *g, bool first)
 
 /* ---- what cannot be read ---- */
 
-/* The message is on its subject, but a task in it is not as it must be: its outcome is `rejected`. */
+/* One member of a message that was refused. False: the outcome could not be kept. */
+static bool reject_member(struct going *g, const struct mu_ride *ride, struct mu_span raw, const struct mu_error *refusal,
+                          struct mu_error *err)
+{
+    MU_AUTO(mu_json_free) json_t *doc = NULL;
+    struct mu_task task = {.raw = raw, .digest = mu_digest_of(raw)};
+    struct mu_error why = *refusal;
+    if (!mu_json_parse(&doc, raw, MU_TASK_MESSAGE_MAX, NULL) || !mu_id_parse(mu_json_span(doc, "task_id"), &task.task_id) ||
+        !mu_id_parse(mu_json_span(doc, "job_id"), &task.job_id))
+        return true; /* nobody knows whose it is */
+    mu_id_format(task.task_id, task.id_text);
+    mu_id_format(task.job_id, task.job_text);
+    struct mu_work k = {.w = g->w, .d = g->d, .ride = ride, .task = &task, .started_us = mu_wall_us()};
+    snprintf(why.code, sizeof(why.code), "bad_task");
+    mu_work_write_failure(&k, &why, &g->outcome);
+    return add_outcome(g, err);
+}
+
+/* The message is on its subject, but its terms or a task in it are not as they must be: the outcome of those tasks is
+ * `rejected`. The others are published again by themselves. */
 static bool reject_members(struct going *g, const struct mu_error *why)
 {
     MU_AUTO(mu_json_free) json_t *doc = NULL;
-    struct mu_span rest, raw;
+    MU_AUTO(mu_terms_fini) struct mu_terms terms = {.doc = NULL};
+    struct mu_span rest, raw, body = g->d->message->body;
     struct mu_error err = {0};
-    if (strncmp(why->pointer, "/tasks/", 7) != 0 ||
-        !mu_json_parse(&doc, g->d->message->body, MU_TASK_MESSAGE_MAX, &err) ||
-        !mu_json_raw(g->d->message->body, "tasks", &rest))
+    bool known = strncmp(why->pointer, "/terms", 6) == 0 || strncmp(why->pointer, "/tasks/", 7) == 0;
+    if (!known || !mu_json_parse(&doc, body, MU_TASK_MESSAGE_MAX, &err) || !mu_json_raw(body, "terms", &raw) ||
+        !mu_json_raw(body, "tasks", &rest))
         return false;
+    bool usable = mu_terms_parse(&terms, raw, NULL);
     const struct mu_ride ride = {.n = mu_json_int(doc, "n", 1)};
     while (mu_json_next_element(&rest, &raw)) {
-        MU_AUTO(mu_json_free) json_t *member = NULL;
         MU_AUTO(mu_task_fini) struct mu_task task = {.raw = raw};
         struct mu_error refusal = {0};
-        if (mu_task_parse(&task, raw, &refusal))
-            continue; /* it is published again by itself */
-        if (!mu_json_parse(&member, raw, MU_TASK_MESSAGE_MAX, &err) ||
-            !mu_id_parse(mu_json_span(member, "task_id"), &task.task_id) ||
-            !mu_id_parse(mu_json_span(member, "job_id"), &task.job_id))
+        if (usable && mu_task_parse(&task, raw, &terms, &refusal))
             continue;
-        mu_id_format(task.task_id, task.id_text);
-        mu_id_format(task.job_id, task.job_text);
-        task.digest = mu_digest_of(raw);
-        struct mu_work k = {.w = g->w, .d = g->d, .ride = &ride, .task = &task, .started_us = mu_wall_us()};
-        snprintf(refusal.code, sizeof(refusal.code), "bad_task");
-        mu_work_write_failure(&k, &refusal, &g->outcome);
-        if (!add_outcome(g, &err))
+        if (!reject_member(g, &ride, raw, usable ? &refusal : why, &err))
             return false;
     }
     if (mu_result_message_empty(&g->message) || !post_message(g, g->d, &err))
@@ -246,7 +262,7 @@ static bool reject_members(struct going *g, const struct mu_error *why)
 static void refuse(struct mu_worker *w, struct mu_delivery *d, const struct mu_error *why)
 {
     struct mu_task_subject subject;
-    struct going g = {.w = w, .d = d, .outcome = MU_TEXT(MU_RESULT_MAX)};
+    struct going g = {.w = w, .d = d, .outcome = MU_TEXT(MU_RESULT_MAX), .tally = MU_TEXT(MU_RESULT_MAX)};
     mu_log_failure(MU_WARNING, why, "refusing the queue message");
     bool known = mu_subject_parse_task(d->message->subject, &subject);
     if (known)
@@ -255,6 +271,7 @@ static void refuse(struct mu_worker *w, struct mu_delivery *d, const struct mu_e
         mu_settle_unreadable(&w->settler, d, why->text);
     mu_result_message_fini(&g.message);
     mu_text_free(&g.outcome);
+    mu_text_free(&g.tally);
 }
 
 void mu_ride_run(struct mu_worker *w, struct mu_delivery *d)
@@ -267,7 +284,8 @@ void mu_ride_run(struct mu_worker *w, struct mu_delivery *d)
         refuse(w, d, &err);
         return;
     }
-    struct going g = {.w = w, .d = d, .ride = &ride, .outcome = MU_TEXT(2 * MU_RESULT_MAX)};
+    struct going g = {.w = w, .d = d, .ride = &ride, .outcome = MU_TEXT(2 * MU_RESULT_MAX),
+                      .tally = MU_TEXT(MU_RESULT_MAX)};
     bool first = d->message->delivered == 1 && ride.n == 1, small = true;
     for (size_t i = 0; i < ride.count; i++)
         small = small && !ride.tasks[i].source;
@@ -285,4 +303,5 @@ void mu_ride_run(struct mu_worker *w, struct mu_delivery *d)
     w->ride_us = small ? (3 * w->ride_us + mu_clock_us() - began_us) / 4 : MU_RIDE_LONG_US;
     mu_result_message_fini(&g.message);
     mu_text_free(&g.outcome);
+    mu_text_free(&g.tally);
 }

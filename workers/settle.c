@@ -65,7 +65,7 @@ void mu_settle_overrun(struct mu_bus *bus, const struct mu_agent *agent, const s
     o.started_us = o.finished_us = mu_wall_us();
     mu_result_message_init(&m, agent, ride->id_text, ride->queue);
     mu_outcome_write(&outcome, &o);
-    mu_result_message_add(&m, mu_text_span(&outcome));
+    mu_result_message_add(&m, mu_text_span(&outcome), mu_span("", 0));
     mu_result_message_write(&m, &body);
     mu_subject_result(subject, ride->queue, ride->id_text);
     if (mu_text_ok(&body, &err) &&

@@ -31,8 +31,8 @@ struct mu_work {
     int64_t started_us;
 };
 
-/* Runs the task and appends its outcome to `out`. */
-MU_MUST bool mu_work_run(struct mu_work *k, struct mu_text *out, struct mu_error *err);
+/* Runs the task and appends its outcome to `out`, its counters to `tally`. */
+MU_MUST bool mu_work_run(struct mu_work *k, struct mu_text *out, struct mu_text *tally, struct mu_error *err);
 void mu_work_fini(struct mu_work *k);
 MU_DEFINE_AUTO_VALUE(struct mu_work, mu_work_fini)
 /* The outcome of a task that could not be run to its end: rejected or error by err->code, or as given. */

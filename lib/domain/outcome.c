@@ -47,30 +47,6 @@ static void put_count(struct mu_text *out, const char *key, int64_t count)
         mu_json_put_int(out, key, count);
 }
 
-static void write_rules(struct mu_text *out, const struct mu_outcome *o)
-{
-    mu_json_key(out, "rules");
-    mu_text_putc(out, '[');
-    for (size_t i = 0; i < o->rule_count; i++) {
-        const struct mu_rule_counts *r = &o->rules[i];
-        mu_text_puts(out, i ? ",{" : "{");
-        mu_json_put_text(out, "rule", r->rule);
-        mu_json_put_text(out, "severity", r->severity);
-        if (r->mode)
-            mu_json_put_text(out, "mode", r->mode);
-        if (r->min_coverage)
-            mu_json_put_text(out, "min_coverage", r->min_coverage);
-        put_count(out, "pass", r->pass);
-        put_count(out, "warn", r->warn);
-        put_count(out, "fail", r->fail);
-        put_count(out, "error", r->error);
-        put_count(out, "not_evaluated", r->not_evaluated);
-        put_count(out, "out_of_scope", r->out_of_scope);
-        mu_text_putc(out, '}');
-    }
-    mu_text_putc(out, ']');
-}
-
 static void write_resumes(struct mu_text *out, const struct mu_outcome *o)
 {
     mu_json_key(out, "resumes");
@@ -107,7 +83,6 @@ void mu_outcome_write(struct mu_text *out, const struct mu_outcome *o)
     mu_json_put_int(out, "skipped", o->counts.skipped);
     mu_json_put_int(out, "bytes", o->counts.bytes);
     mu_json_put_int(out, "findings_total", o->findings_total);
-    write_rules(out, o);
     if (o->findings.len)
         mu_json_put_raw(out, "findings", o->findings);
     if (o->plan.len)
@@ -118,4 +93,27 @@ void mu_outcome_write(struct mu_text *out, const struct mu_outcome *o)
     put_time(out, "started_at", o->started_us);
     put_time(out, "finished_at", o->finished_us);
     mu_text_putc(out, '}');
+}
+
+void mu_tally_write(struct mu_text *out, const struct mu_rule_counts *rules, size_t count)
+{
+    mu_text_putc(out, '[');
+    for (size_t i = 0; i < count; i++) {
+        const struct mu_rule_counts *r = &rules[i];
+        mu_text_puts(out, i ? ",{" : "{");
+        mu_json_put_text(out, "rule", r->rule);
+        mu_json_put_text(out, "severity", r->severity);
+        if (r->mode)
+            mu_json_put_text(out, "mode", r->mode);
+        if (r->min_coverage)
+            mu_json_put_text(out, "min_coverage", r->min_coverage);
+        put_count(out, "pass", r->pass);
+        put_count(out, "warn", r->warn);
+        put_count(out, "fail", r->fail);
+        put_count(out, "error", r->error);
+        put_count(out, "not_evaluated", r->not_evaluated);
+        put_count(out, "out_of_scope", r->out_of_scope);
+        mu_text_putc(out, '}');
+    }
+    mu_text_putc(out, ']');
 }

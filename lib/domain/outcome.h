@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The single terminal record of a task, with its control totals and counters per rule; and the result message in
- * which outcomes and deferrals travel. The form is schemas/outcome.json and schemas/result.json; to change it,
- * see domain/task.h. */
+/* The single terminal record of a task, with its control totals; and its tally, the counters per rule. Both travel in
+ * a result message, which carries equal tallies once (schemas/outcome.json, tally.json, result.json); to change the
+ * form, see domain/task.h. */
 #ifndef MU_OUTCOME_H
 #define MU_OUTCOME_H
 
@@ -42,8 +42,6 @@ struct mu_outcome {
     struct mu_digest input_digest;   /* of what was read: file, shard or records */
     bool has_input_digest;
     struct mu_counts counts;
-    const struct mu_rule_counts *rules; /* borrowed */
-    size_t rule_count;
     int64_t findings_total;          /* distinct findings of the task, riding ones included */
     struct mu_span findings;         /* riding findings as a JSON array, or empty */
     struct mu_span plan;             /* JSON object of a planned outcome, or empty */
@@ -52,6 +50,9 @@ struct mu_outcome {
     int64_t started_us, finished_us; /* wall */
     int64_t crashes;
 };
+/* Without "tally", which the message adds. */
 void mu_outcome_write(struct mu_text *out, const struct mu_outcome *o);
+/* Rules in the order of their ids: equal counters give equal bytes. */
+void mu_tally_write(struct mu_text *out, const struct mu_rule_counts *rules, size_t count);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A task: the unit that one worker executes, and the queue message in which one or several of them ride. All that
- * influences a result stands in the task's bytes, which are fixed when they are committed; their SHA-256 is the
- * task digest that an outcome carries back.
+ * influences a result stands in the task's bytes, or in the terms that they name by digest; they are fixed when they
+ * are committed, and their SHA-256 is the task digest that an outcome carries back.
  *
  * To change the form: raise "v" in schemas/task.json and MU_TASK_V, keep the old reader for one release, add a
  * sample of the old form to tests/corpus/task. A worker that meets a newer form refuses it (`bad_task`). */
@@ -11,7 +11,7 @@
 #include "base/digest.h"
 #include "base/id.h"
 #include "domain/names.h"
-#include "format/json.h"
+#include "domain/terms.h"
 
 #define MU_TASK_V 1
 #define MU_RIDE_TASKS_MAX 256
@@ -19,11 +19,6 @@
 
 enum mu_stage { MU_STAGE_PLAN, MU_STAGE_SCAN, MU_STAGE_MERGE };
 const char *mu_stage_name(enum mu_stage s);
-
-struct mu_pin { /* of a pack or a list */
-    char name[64], version[32];
-    struct mu_digest digest;
-};
 
 struct mu_shard {
     int64_t index, count;            /* of how many */
@@ -40,13 +35,7 @@ struct mu_task {
     struct mu_digest digest;         /* of `raw` */
     struct mu_span raw;              /* borrowed: the task's exact bytes */
     json_t *doc;                     /* owned: the parsed task */
-    struct mu_pin pack;
-    const json_t *pack_document;     /* rules in place, or NULL; within doc */
-    const json_t *lists;             /* object alias -> {name, version, digest}; within doc */
-    const json_t *params;            /* object; within doc */
-    int32_t as_of;                   /* days since 1970-01-01 */
-    int64_t shard_bytes, buckets;
-    int64_t record_bytes, fields;    /* limits of a record */
+    const struct mu_terms *terms;    /* borrowed: what it names by digest */
     const json_t *source;            /* object, or NULL if `records` */
     struct mu_span records;          /* raw bytes of the records array, or empty */
     const json_t *records_doc;       /* the same, parsed; within doc */
@@ -57,8 +46,8 @@ struct mu_task {
     char source_name[MU_TOKEN_MAX];  /* "records" for records in the message */
 };
 
-/* Validates against schemas/task.json and reads it. The bytes must outlive the task. MU_REJECTED (bad_task). */
-MU_MUST bool mu_task_parse(struct mu_task *out, struct mu_span raw, struct mu_error *err);
+/* One task alone. The bytes and the terms must outlive it. MU_REJECTED (bad_task). */
+MU_MUST bool mu_task_parse(struct mu_task *out, struct mu_span raw, const struct mu_terms *terms, struct mu_error *err);
 void mu_task_fini(struct mu_task *t);
 MU_DEFINE_AUTO_VALUE(struct mu_task, mu_task_fini)
 
@@ -70,17 +59,18 @@ struct mu_ride {
     bool fresh;                      /* go to no checkpoint of an earlier n */
     char queue[MU_TOKEN_MAX];
     enum mu_priority priority;
+    struct mu_terms *terms;          /* owned; its tasks borrow it */
     struct mu_task *tasks;           /* owned */
     size_t count;
 };
-/* Checks the body against schema and subject. The body must outlive the ride. MU_REJECTED (bad_task): a member or the
- * message itself is not as it must be; err->pointer says which. */
+/* Checks the body against schema and subject, and the members against the terms. The body must outlive the ride.
+ * MU_REJECTED (bad_task): a member or the message itself is not as it must be; err->pointer says which. */
 MU_MUST bool mu_ride_parse(struct mu_ride *out, const char *subject, struct mu_span body, struct mu_error *err);
 void mu_ride_fini(struct mu_ride *r);
 MU_DEFINE_AUTO_VALUE(struct mu_ride, mu_ride_fini)
 
-/* Writes the queue message around the exact bytes of its tasks. */
+/* Writes the queue message around the exact bytes of its terms and tasks. */
 void mu_ride_write(struct mu_text *out, const char *ride_id, int64_t n, bool fresh, const char *queue,
-                   enum mu_priority p, const struct mu_span *tasks, size_t count);
+                   enum mu_priority p, struct mu_span terms, const struct mu_span *tasks, size_t count);
 
 #endif

@@ -12,7 +12,7 @@ create table muster.job (
     queue text not null,
     priority text not null check (priority in ('high', 'normal', 'low')),
     pack text not null,
-    pack_digest bytea not null,
+    terms_digest bytea not null,
     source_name text not null,
     as_of date not null,
     deadline timestamptz,
@@ -25,7 +25,15 @@ create table muster.job (
 ) partition by range (job_id);
 comment on table muster.job is 'One submission. A job of one task has no task row: its first task has the job''s id and these bytes.';
 comment on column muster.job.body is 'Exact bytes of the first task, fixed at commit; task_digest is their SHA-256.';
+comment on column muster.job.terms_digest is 'The terms that body names: all that influences the result beside the input.';
 comment on column muster.job.n is 'How often the first task has been published; counts up at each republish.';
+
+create table muster.terms (
+    terms_digest bytea primary key,
+    document bytea not null,
+    first_at timestamptz not null default now()
+);
+comment on table muster.terms is 'What tasks have in common: pins of pack and lists, parameters, day, limits. Tasks name them by the SHA-256 of these exact bytes; a queue message carries them.';
 
 create table muster.request (
     key text primary key,
@@ -110,7 +118,7 @@ create table muster.outcome (
     skipped bigint not null,
     bytes bigint not null,
     findings_total bigint not null,
-    rules jsonb not null,
+    tally_id uuid,
     plan jsonb,
     resumes jsonb,
     crashes int not null default 0,
@@ -124,6 +132,14 @@ create table muster.outcome (
 create index outcome_of_stage on muster.outcome (job_id) where task_id <> job_id;
 comment on table muster.outcome is 'The single terminal record of a task. The first one recorded stands.';
 comment on column muster.outcome.determined is 'SHA-256 over all that the input, the rules and the day determine: two computed outcomes must agree in it.';
+
+comment on column muster.outcome.tally_id is 'Its counters per rule, in muster.tally; null if nothing was counted.';
+
+create table muster.tally (
+    tally_id uuid primary key,
+    rules jsonb not null
+) partition by range (tally_id);
+comment on table muster.tally is 'Counters per rule. Small tasks mostly end with equal ones, which stand here once a day: the id follows from day and counters, and falls in the partition of the outcomes.';
 
 create table muster.finding (
     finding_id uuid primary key,
@@ -257,6 +273,7 @@ comment on table muster.audit is 'Append-only: a row per batch with a digest per
 create table muster.job_default partition of muster.job default;
 create table muster.task_default partition of muster.task default;
 create table muster.outcome_default partition of muster.outcome default;
+create table muster.tally_default partition of muster.tally default;
 create table muster.finding_default partition of muster.finding default;
 
 create function muster.maintain(moment timestamptz default now()) returns int
@@ -272,8 +289,8 @@ declare
     made int := 0;
 begin
     perform pg_advisory_xact_lock(muster.lock_key('maintain'));
-    foreach parent in array array['job', 'task', 'outcome', 'finding'] loop
-        key := case parent when 'job' then 'job_id' when 'finding' then 'finding_id' else 'task_id' end;
+    foreach parent in array array['job', 'task', 'outcome', 'tally', 'finding'] loop
+        key := case parent when 'job' then 'job_id' when 'tally' then 'tally_id' when 'finding' then 'finding_id' else 'task_id' end;
         for i in -1..4 loop
             week := date_trunc('week', moment at time zone 'UTC') at time zone 'UTC' + i * interval '7 days';
             name := parent || '_' || to_char(week at time zone 'UTC', 'IYYY"w"IW');

@@ -3,15 +3,16 @@
 -- position; a call is part of the dispatcher's transaction.
 set role muster_owner;
 
-create function muster.ride_bytes(ride uuid, n int, fresh boolean, queue text, priority text, tasks bytea[]) returns bytea
+create function muster.ride_bytes(ride uuid, n int, fresh boolean, queue text, priority text, terms bytea, tasks bytea[]) returns bytea
     language sql immutable parallel safe
     as $$
     select convert_to('{"v":1,"ride_id":"' || ride || '","n":' || n || case when fresh then ',"fresh":true' else '' end
-        || ',"queue":"' || queue || '","priority":"' || priority || '","tasks":[', 'UTF8')
+        || ',"queue":"' || queue || '","priority":"' || priority || '","terms":', 'UTF8')
+        || terms || ',"tasks":['::bytea
         || (select string_agg(t, ','::bytea order by i) from unnest(tasks) with ordinality as x(t, i))
         || ']}'::bytea
     $$;
-comment on function muster.ride_bytes is 'A queue message around exact task bytes; the same form as mu_ride_write in C.';
+comment on function muster.ride_bytes is 'A queue message around the exact bytes of terms and tasks; the same form as mu_ride_write in C.';
 
 create function muster.claim_keys(keys text[], job_ids uuid[], body_digests bytea[])
     returns table (i int, job_id uuid, state text)
@@ -35,18 +36,24 @@ comment on function muster.claim_keys is 'Takes idempotency keys: new, duplicate
 
 create function muster.accept_jobs(
     ids uuid[], keys text[], bodies bytea[], digests bytea[], stages text[], queues text[], priorities text[], packs text[],
-    pack_digests bytea[], source_names text[], as_ofs text[], deadlines timestamptz[], label_texts text[], trace_ids text[],
+    terms_digests bytea[], source_names text[], as_ofs text[], deadlines timestamptz[], label_texts text[], trace_ids text[],
     ride_nos int[], ride_ids uuid[], ride_subjects text[], ride_bodies bytea[],
-    event_id uuid, event_subject text, event_bytes bytea, who text) returns void
+    new_digests bytea[], new_documents bytea[], event_id uuid, event_subject text, event_bytes bytea, who text) returns void
     language plpgsql volatile security definer set search_path = pg_catalog, muster
     -- a batch's arrays stay in memory: below this each unnest would write them to a temporary file and read them back
     set work_mem = '64MB'
     as $$
 begin
-    insert into muster.job (job_id, job_key, body, task_digest, stage, queue, priority, pack, pack_digest, source_name, as_of,
+    -- in one order, so that two dispatchers with the same terms wait for each other and do not lock each other out
+    insert into muster.terms (terms_digest, document)
+    select distinct on (d) d, b from unnest(new_digests, new_documents) as x(d, b)
+    where not exists (select from muster.terms t where t.terms_digest = d) order by d
+    on conflict do nothing;
+
+    insert into muster.job (job_id, job_key, body, task_digest, stage, queue, priority, pack, terms_digest, source_name, as_of,
                             deadline, labels, trace_id, actor)
     select id, k, b, d, s, q, p, pk, pd, sn, ao::date, dl, l::jsonb, t, who
-    from unnest(ids, keys, bodies, digests, stages, queues, priorities, packs, pack_digests, source_names, as_ofs, deadlines,
+    from unnest(ids, keys, bodies, digests, stages, queues, priorities, packs, terms_digests, source_names, as_ofs, deadlines,
                 label_texts, trace_ids) as x(id, k, b, d, s, q, p, pk, pd, sn, ao, dl, l, t);
 
     insert into muster.outbox (ride_id, n, kind, subject, message_id, members, bytes, trace_id)
@@ -64,7 +71,7 @@ begin
         from unnest(ids, digests) with ordinality as x(id, d, o)));
 end
 $$;
-comment on function muster.accept_jobs is 'Stores jobs with their queue messages, one event and one audit row. ride_nos: 1-based index of a job''s message.';
+comment on function muster.accept_jobs is 'Stores jobs with their terms, queue messages, one event and one audit row. ride_nos: 1-based index of a job''s message.';
 
 create function muster.outbox_pending(lim int, older_ms int)
     returns table (kind text, ride_id uuid, n int, subject text, message_id text, bytes bytea, trace_id text)

@@ -6,10 +6,10 @@ set role muster_owner;
 
 create view muster.any_task as
     select job_id as task_id, job_id, stage, 1 as attempt, null::int as shard_index, body, task_digest, queue, priority, n,
-           pack, source_name, cancelled, trace_id, submitted_at as created_at from muster.job
+           pack, source_name, cancelled, trace_id, terms_digest, submitted_at as created_at from muster.job
     union all
     select t.task_id, t.job_id, t.stage, t.attempt, t.shard_index, t.body, t.task_digest, t.queue, t.priority, t.n,
-           j.pack, j.source_name, j.cancelled, j.trace_id, t.created_at
+           j.pack, j.source_name, j.cancelled, j.trace_id, j.terms_digest, t.created_at
     from muster.task t join muster.job j using (job_id);
 comment on view muster.any_task is 'First tasks of jobs and tasks made later, in one form.';
 
@@ -31,10 +31,10 @@ create function muster.rule_status(pass numeric, warn numeric, fail numeric, err
 comment on function muster.rule_status is 'Status of a rule over a job (CHECKS.md, part 1).';
 
 create view muster.verdict as
-    select job_id, task_id, result, records, bad, skipped, findings_total, rules, started_at from muster.outcome
+    select job_id, task_id, result, records, bad, skipped, findings_total, tally_id, started_at from muster.outcome
     where task_id = job_id and result <> 'planned'
     union all
-    select job_id, task_id, result, records, bad, skipped, findings_total, rules, started_at from muster.outcome
+    select job_id, task_id, result, records, bad, skipped, findings_total, tally_id, started_at from muster.outcome
     where task_id <> job_id;
 comment on view muster.verdict is 'Outcomes that say something of records: of jobs of one task, and of the tasks of stages. In two halves, so that each finds its index by the job.';
 
@@ -47,7 +47,8 @@ create view muster.rule_total as
                coalesce(sum(r.fail), 0) as fail, coalesce(sum(r.error), 0) as error,
                coalesce(sum(r.not_evaluated), 0) as not_evaluated, coalesce(sum(r.out_of_scope), 0) as out_of_scope
         from muster.verdict v
-        cross join lateral jsonb_to_recordset(v.rules) as r(rule text, severity text, mode text, min_coverage numeric, pass bigint,
+        join muster.tally w on w.tally_id = v.tally_id
+        cross join lateral jsonb_to_recordset(w.rules) as r(rule text, severity text, mode text, min_coverage numeric, pass bigint,
             warn bigint, fail bigint, error bigint, not_evaluated bigint, out_of_scope bigint)
         group by v.job_id, r.rule
     ) as s;
@@ -70,6 +71,7 @@ create function muster.make_scans(plan_task uuid, of_job uuid, plan jsonb) retur
 declare
     j muster.job;
     b json;
+    terms bytea;
     made int;
 begin
     select * into j from muster.job where job_id = of_job for update;
@@ -77,17 +79,16 @@ begin
         return 0;
     end if;
     b := convert_from(j.body, 'UTF8')::json;
+    select document into strict terms from muster.terms where terms_digest = j.terms_digest;
     with shard as (
         select (o - 1)::int as i, s,
                muster.derive_id(of_job, sha256(muster.member(plan_task::text) || muster.member(plan ->> 'digest')
                    || muster.member('scan') || muster.member((o - 1)::text) || muster.member('1'))) as id
         from jsonb_array_elements(plan -> 'shards') with ordinality as x(s, o)
     ), text_of as (
-        -- members of the plan's own task as they stand in its bytes, so that they are pinned and not written anew
-        select i, id, convert_to('{"v":1,"task_id":"' || id || '","job_id":"' || of_job || '","stage":"scan","attempt":1,"pack":'
-            || (b -> 'pack')::text || ',"lists":' || (b -> 'lists')::text || ',"params":' || (b -> 'params')::text || ',"as_of":'
-            || (b -> 'as_of')::text || ',"shard_bytes":' || (b -> 'shard_bytes')::text || ',"buckets":' || (b -> 'buckets')::text
-            || ',"limits":' || (b -> 'limits')::text || ',"source":' || (b -> 'source')::text
+        -- the source as it stands in the plan's own task, so that it is pinned and not written anew
+        select i, id, convert_to('{"v":1,"task_id":"' || id || '","job_id":"' || of_job || '","stage":"scan","attempt":1,"terms":"'
+            || encode(j.terms_digest, 'hex') || '","source":' || (b -> 'source')::text
             || ',"input":{"size":' || (plan ->> 'size') || ',"digest":"' || (plan ->> 'digest') || '"},"shard":{"index":' || i
             || ',"count":' || jsonb_array_length(plan -> 'shards') || ',"from":' || (s ->> 'from') || ',"to":' || (s ->> 'to')
             || ',"first_record":' || (s ->> 'first_record') || ',"first_line":' || (s ->> 'first_line') || ',"records":' || (s ->> 'records') || ',"digest":"'
@@ -100,7 +101,7 @@ begin
     )
     insert into muster.outbox (ride_id, n, kind, subject, message_id, members, bytes, trace_id)
     select task_id, 1, 'task', 'muster.task.' || j.queue || '.' || j.priority || '.' || task_id, task_id || ':1',
-           array[task_id], muster.ride_bytes(task_id, 1, false, j.queue, j.priority, array[body]), j.trace_id
+           array[task_id], muster.ride_bytes(task_id, 1, false, j.queue, j.priority, terms, array[body]), j.trace_id
     from stored on conflict do nothing;
     get diagnostics made = row_count;
     insert into muster.job_progress (job_id, stage, expected, records_expected)
@@ -171,10 +172,12 @@ comment on function muster.stage_finish is 'Ends the jobs whose last task has it
 --
 -- record_batch(stream_created, last_sequence, last_stored, …) records what has arrived, in the order of the stream, in
 -- one transaction with the position. Arrays are unnested by position; those of one letter are equally long:
---   o_*  outcomes: ids, n, queue of the subject, digests, result, totals; rules, plan, resumes as JSON text or null;
+--   o_*  outcomes: ids, n, queue of the subject, digests, result, totals; plan, resumes as JSON text or null;
+--        o_tally: place of its counters in t_*, from 1, or null;
 --        o_determined: SHA-256 over what is determined; o_computed: pass, warn, fail, not_evaluated, planned, limit_*;
 --        o_riding: findings of the same message (a hint: what counts is what stands in the table);
 --        o_seq, o_at, o_index: where it stood in the stream
+--   t_*  counters per rule as JSON text, each once, and their ids
 --   f_*  findings, those that rode with an outcome and those of messages of their own
 --   d_*  deferrals
 --   q_*  what C could not read, with its bytes; q_index must be unique within a message
@@ -187,9 +190,10 @@ create function muster.record_batch(
     stream_created text, last_sequence bigint, last_stored timestamptz,
     o_task uuid[], o_job uuid[], o_ride uuid[], o_n int[], o_delivery int[], o_queue text[], o_task_digest bytea[],
     o_input_digest bytea[], o_result text[], o_reason text[], o_message text[], o_records bigint[], o_bad bigint[],
-    o_skipped bigint[], o_bytes bigint[], o_findings bigint[], o_riding bigint[], o_rules text[], o_plan text[],
+    o_skipped bigint[], o_bytes bigint[], o_findings bigint[], o_riding bigint[], o_plan text[],
     o_resumes text[], o_crashes int[], o_agent text[], o_incarnation uuid[], o_started timestamptz[],
     o_finished timestamptz[], o_determined bytea[], o_computed boolean[], o_seq bigint[], o_at timestamptz[], o_index int[],
+    o_tally int[], t_id uuid[], t_rules text[],
     f_id uuid[], f_task uuid[], f_job uuid[], f_queue text[], f_task_digest bytea[], f_input_digest bytea[],
     f_fingerprint bytea[], f_rule text[], f_severity text[], f_outcome text[], f_shadow boolean[], f_record bigint[],
     f_byte bigint[], f_length bigint[], f_line bigint[], f_subject text[], f_part text[], f_message text[],
@@ -298,19 +302,23 @@ begin
     into skipped_ones, fresh_ones, staged from batch_outcome;
 
     if fresh_ones > 0 then
+        insert into muster.tally (tally_id, rules)
+        select id, rules::jsonb from unnest(t_id, t_rules) as x(id, rules)
+        where not exists (select from muster.tally w where w.tally_id = x.id)
+        on conflict do nothing;
         -- what stands already was sorted out above, so that the insert need not ask again; only an administrative outcome
         -- of the very moment can be in the way
         begin
             insert into muster.outcome (task_id, job_id, n, delivery, task_digest, input_digest, result, reason, message, records,
-                bad, skipped, bytes, findings_total, rules, plan, resumes, crashes, agent, incarnation, determined, started_at,
+                bad, skipped, bytes, findings_total, tally_id, plan, resumes, crashes, agent, incarnation, determined, started_at,
                 finished_at)
             select task, job, n, delivery, task_digest, input_digest, result, reason, message, records, bad, skipped, bytes,
-                   findings, rules::jsonb, plan::jsonb, resumes::jsonb, crashes, agent, incarnation, determined, started, finished
+                   findings, t_id[tally], plan::jsonb, resumes::jsonb, crashes, agent, incarnation, determined, started, finished
             from unnest(o_task, o_job, o_n, o_delivery, o_task_digest, o_input_digest, o_result, o_reason, o_message, o_records,
-                        o_bad, o_skipped, o_bytes, o_findings, o_rules, o_plan, o_resumes, o_crashes, o_agent, o_incarnation,
+                        o_bad, o_skipped, o_bytes, o_findings, o_tally, o_plan, o_resumes, o_crashes, o_agent, o_incarnation,
                         o_started, o_finished, o_determined)
                  with ordinality as x(task, job, n, delivery, task_digest, input_digest, result, reason, message, records, bad,
-                        skipped, bytes, findings, rules, plan, resumes, crashes, agent, incarnation, started, finished,
+                        skipped, bytes, findings, tally, plan, resumes, crashes, agent, incarnation, started, finished,
                         determined, ord)
             where not x.ord = any (skipped_ones);
         exception when unique_violation then
@@ -327,7 +335,7 @@ begin
         insert into muster.late_result (created, sequence, stored_at, index, task_id, n, result, body)
         select stream_created, o_seq[b.o], o_at[b.o], o_index[b.o], b.task, b.n, b.result,
                jsonb_build_object('reason', b.reason, 'records', o_records[b.o], 'findings_total', b.stated, 'agent', o_agent[b.o],
-                   'input_digest', encode(o_input_digest[b.o], 'hex'), 'rules', o_rules[b.o]::jsonb)
+                   'input_digest', encode(o_input_digest[b.o], 'hex'), 'rules', t_rules[o_tally[b.o]]::jsonb)
         from batch_outcome b where b.state = 'late'
         on conflict do nothing;
         get diagnostics late = row_count;
@@ -349,7 +357,7 @@ begin
     insert into muster.outcome_conflict (created, sequence, stored_at, index, task_id, n, body)
     select stream_created, o_seq[b.o], o_at[b.o], o_index[b.o], b.task, b.n,
            jsonb_build_object('result', b.result, 'reason', b.reason, 'records', o_records[b.o], 'findings_total', b.stated,
-               'findings_stored', b.stored, 'agent', o_agent[b.o], 'rules', o_rules[b.o]::jsonb)
+               'findings_stored', b.stored, 'agent', o_agent[b.o], 'rules', t_rules[o_tally[b.o]]::jsonb)
     from batch_outcome b
     where b.state = 'conflict'
        or (b.state = 'new' and b.stored > b.stated and b.result in ('pass', 'warn', 'fail', 'not_evaluated'))
@@ -383,7 +391,7 @@ begin
                convert_to(json_build_object('task_id', b.task, 'job_id', b.job, 'n', b.n, 'delivery', o_delivery[b.o],
                    'task_digest', encode(o_task_digest[b.o], 'hex'), 'input_digest', encode(o_input_digest[b.o], 'hex'),
                    'result', b.result, 'reason', b.reason, 'message', o_message[b.o], 'records', o_records[b.o], 'bad', o_bad[b.o],
-                   'skipped', o_skipped[b.o], 'bytes', o_bytes[b.o], 'findings_total', b.stated, 'rules', o_rules[b.o]::json,
+                   'skipped', o_skipped[b.o], 'bytes', o_bytes[b.o], 'findings_total', b.stated, 'rules', t_rules[o_tally[b.o]]::json,
                    'plan', o_plan[b.o]::json, 'agent', o_agent[b.o], 'incarnation', o_incarnation[b.o])::text, 'UTF8')
         from batch_outcome b where b.state = 'wrong'
         union all

@@ -43,12 +43,12 @@ begin
     if not found then
         return null;
     end if;
-    select * into t from muster.any_task a where a.task_id = of_task;
+    select a.*, d.document as terms into strict t from muster.any_task a join muster.terms d using (terms_digest) where a.task_id = of_task;
     -- a bundle that it rode in keeps its row for the others; with n moved on it is no longer this task's
     delete from muster.outbox where kind = 'task' and ride_id = of_task and n < next_n;
     insert into muster.outbox (ride_id, n, kind, subject, message_id, members, bytes, trace_id)
     values (of_task, next_n, 'task', 'muster.task.' || t.queue || '.' || t.priority || '.' || of_task, of_task || ':' || next_n,
-            array[of_task], muster.ride_bytes(of_task, next_n, is_fresh, t.queue, t.priority, array[t.body]), t.trace_id);
+            array[of_task], muster.ride_bytes(of_task, next_n, is_fresh, t.queue, t.priority, t.terms, array[t.body]), t.trace_id);
     perform pg_notify('muster_outbox', '');
     perform muster.audit_append(who, 'republish', '[["task","' || of_task || '","' || encode(t.task_digest, 'hex') || '"]]');
     return next_n;
@@ -145,8 +145,8 @@ begin
         return false;
     end if;
     insert into muster.outcome (task_id, job_id, n, delivery, task_digest, result, reason, message, records, bad, skipped, bytes,
-        findings_total, rules, determined, started_at, finished_at)
-    values (of_task, t.job_id, t.n, 0 + 1, t.task_digest, with_result, why_code, why, 0, 0, 0, 0, 0, '[]',
+        findings_total, determined, started_at, finished_at)
+    values (of_task, t.job_id, t.n, 0 + 1, t.task_digest, with_result, why_code, why, 0, 0, 0, 0, 0,
         sha256(convert_to(with_result || ':' || why_code, 'UTF8')), now(), now())
     on conflict do nothing;
     if not found then
@@ -197,6 +197,7 @@ create function muster.counts() returns table (name text, value bigint)
     select 'outbox_unpublished', count(*) from muster.outbox where published_at is null
     union all select 'default_rows', (select count(*) from muster.job_default) + (select count(*) from muster.task_default)
         + (select count(*) from muster.outcome_default) + (select count(*) from muster.finding_default)
+        + (select count(*) from muster.tally_default)
     union all select 'outcome_conflict', count(*) from muster.outcome_conflict
     union all select 'late_result', count(*) from muster.late_result
     union all select 'quarantine', count(*) from muster.quarantine

@@ -174,7 +174,8 @@ left join muster.job_progress p on p.job_id = s.job_id
 left join (select job_id, count(*) as stored from report.finding group by job_id) as f on f.job_id = s.job_id
 left join (select v.job_id, count(*) as rules_unequal
            from muster.verdict v
-           cross join lateral jsonb_to_recordset(v.rules) as r(rule text, pass bigint, warn bigint, fail bigint, error bigint,
+           join muster.tally w on w.tally_id = v.tally_id
+           cross join lateral jsonb_to_recordset(w.rules) as r(rule text, pass bigint, warn bigint, fail bigint, error bigint,
                not_evaluated bigint, out_of_scope bigint)
            where v.result in ('pass', 'warn', 'fail', 'not_evaluated') and r.rule <> 'DQ.RECORD'
              and coalesce(r.pass, 0) + coalesce(r.warn, 0) + coalesce(r.fail, 0) + coalesce(r.error, 0)

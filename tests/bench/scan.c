@@ -117,7 +117,8 @@ int main(int argc, char **argv)
         if (!(lists[i] = load_list(argv[3], pack->lists[i].name, &err)))
             return stop(&err, "list");
     json_t *source = json_pack("{s:s,s:s,s:s}", "uri", "file:data.csv", "name", "data", "format", "csv");
-    struct mu_task task = {.source = source, .shard_bytes = 64 << 20};
+    const struct mu_terms terms = {.shard_bytes = 64 << 20};
+    struct mu_task task = {.source = source, .terms = &terms};
     const struct mu_ready_setup setup = {pack, lists, NULL, 20000};
     if (!mu_ready_new(&ready, &setup, &err))
         return stop(&err, "the pack");

@@ -381,10 +381,16 @@ def a_pack_that_is_not_in_force_defers(rig):
 def what_is_no_task_is_refused(rig):
     rig.agent()
     bad = rig.task(records=[{"id": "1", "v": "a"}])
-    bad["as_of"] = 7
+    bad["attempt"] = "one"
     rig.publish(bad)
     outcome = rig.outcome(bad)
     assert (outcome["result"], outcome["reason"]) == ("rejected", "bad_task"), outcome
+    for wrong in ({"as_of": 7}, {"as_of": "2026-11-25"}):  # terms that are none, and others than the tasks name
+        pair = [rig.task(records=[{"id": "1", "v": "a"}]) for _ in range(2)]
+        rig.publish(pair, terms=dict(rig.terms[pair[0]["terms"]], **wrong))
+        for task in pair:
+            outcome = rig.outcome(task)
+            assert (outcome["result"], outcome["reason"]) == ("rejected", "bad_task"), outcome
     rig.nats.publish_stream(f"muster.task.default.normal.{new_id()}", b"no task at all")
     stray = rig.task(records=[{"id": "1", "v": "a"}])
     rig.publish(stray, ride_id=new_id())

@@ -27,6 +27,10 @@ def sha(data):
     return hashlib.sha256(data).hexdigest()
 
 
+def compact(document):
+    return json.dumps(document, separators=(",", ":")).encode()
+
+
 def new_id():
     """A UUIDv7."""
     number = (int(time.time() * 1000) << 80) | random.getrandbits(80)
@@ -98,6 +102,7 @@ class Rig:
         self.sources = os.path.join(self.dir, "sources")
         os.mkdir(self.sources)
         self.agents, self.ack_wait = [], ack_wait
+        self.terms = {}  # by digest
         self.start_broker()
         self.settings = {"nats.url": self.url, "worker.roots": self.sources, "task.ack_wait": f"{int(ack_wait * 1000)}ms",
                          "worker.heartbeat": "200ms", "worker.checkpoint": "50ms", "worker.queues": "default",
@@ -162,9 +167,12 @@ class Rig:
     def task(self, uri=None, records=None, **more):
         """A task as its bytes; a source is opened by its plan task."""
         task_id = new_id()
-        task = {"v": 1, "task_id": task_id, "job_id": task_id, "stage": "plan" if uri else "scan", "attempt": 1,
-                "pack": self.pack, "lists": {}, "params": {}, "as_of": "2026-11-24", "shard_bytes": 64 << 20, "buckets": 16,
-                "limits": {"record_bytes": 1 << 20, "fields": 4096}}
+        terms = {"pack": self.pack, "lists": {}, "params": {}, "as_of": "2026-11-24", "shard_bytes": 64 << 20, "buckets": 16,
+                 "limits": {"record_bytes": 1 << 20, "fields": 4096}}
+        terms.update({key: more.pop(key) for key in list(more) if key in terms})
+        digest = sha(compact(terms))
+        self.terms[digest] = terms
+        task = {"v": 1, "task_id": task_id, "job_id": task_id, "stage": "plan" if uri else "scan", "attempt": 1, "terms": digest}
         if uri:
             task["source"] = {"uri": uri, "name": "sample", "format": "csv"}
         else:
@@ -172,14 +180,14 @@ class Rig:
         task.update(more)
         return task
 
-    def publish(self, tasks, n=1, fresh=False, ride_id=None, priority="normal"):
+    def publish(self, tasks, n=1, fresh=False, ride_id=None, priority="normal", terms=None):
         tasks = tasks if isinstance(tasks, list) else [tasks]
         ride_id = ride_id or (tasks[0]["task_id"] if len(tasks) == 1 else new_id())
         ride = {"v": 1, "ride_id": ride_id, "n": n}
         if fresh:
             ride["fresh"] = True
-        ride.update(queue="default", priority=priority, tasks=tasks)
-        self.nats.publish_stream(f"muster.task.default.{priority}.{ride_id}", json.dumps(ride, separators=(",", ":")),
+        ride.update(queue="default", priority=priority, terms=terms or self.terms[tasks[0]["terms"]], tasks=tasks)
+        self.nats.publish_stream(f"muster.task.default.{priority}.{ride_id}", compact(ride),
                                  {"Nats-Msg-Id": f"{ride_id}:{n}"})
         return ride_id
 
@@ -196,6 +204,7 @@ class Rig:
             check_schema("result", message)
             deferred += message.get("deferred", [])
             for outcome in message.get("outcomes", []):
+                outcome["rules"] = message["tallies"][outcome["tally"]] if "tally" in outcome else []
                 outcomes.append(outcome)
                 findings += [dict(f, task_id=outcome["task_id"]) for f in outcome.get("findings", [])]
         return outcomes, findings, deferred

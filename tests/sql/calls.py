@@ -51,12 +51,13 @@ class Job:
     def __init__(self, stage="scan", queue="default", priority="normal", key=None, pack="identifiers@1.0.0", ms=None, **more):
         self.id, self.stage, self.queue, self.priority, self.key, self.pack = uuid7(ms), stage, queue, priority, key, pack
         self.labels = more.get("labels")
-        task = {"v": 1, "task_id": self.id, "job_id": self.id, "stage": stage, "attempt": 1,
-                "pack": {"name": pack.split("@")[0], "version": pack.split("@")[1], "digest": sha(pack).hex()}, "lists": {},
-                "params": {}, "as_of": "2026-11-24", "shard_bytes": 67108864, "buckets": 16,
-                "limits": {"record_bytes": 1048576, "fields": 4096}}
+        terms = {"pack": {"name": pack.split("@")[0], "version": pack.split("@")[1], "digest": sha(pack).hex()}, "lists": {},
+                 "params": {}, "as_of": "2026-11-24", "shard_bytes": 67108864, "buckets": 16,
+                 "limits": {"record_bytes": 1048576, "fields": 4096}}
         if more.get("document"):
-            task["pack"]["document"] = more["document"]
+            terms["pack"]["document"] = more["document"]
+        self.terms = json.dumps(terms, separators=(",", ":")).encode()
+        task = {"v": 1, "task_id": self.id, "job_id": self.id, "stage": stage, "attempt": 1, "terms": sha(self.terms).hex()}
         if stage == "plan":
             task["source"] = {"uri": "file:trades.csv", "name": "trades", "format": "csv"}
         else:
@@ -65,8 +66,8 @@ class Job:
         self.digest = sha(self.body)
 
     def ride(self):
-        return (f'{{"v":1,"ride_id":"{self.id}","n":1,"queue":"{self.queue}","priority":"{self.priority}","tasks":['
-                .encode() + self.body + b"]}")
+        return (f'{{"v":1,"ride_id":"{self.id}","n":1,"queue":"{self.queue}","priority":"{self.priority}","terms":'
+                .encode() + self.terms + b',"tasks":[' + self.body + b"]}")
 
     def subject(self):
         return f"muster.task.{self.queue}.{self.priority}.{self.id}"
@@ -74,7 +75,7 @@ class Job:
 
 ACCEPT = (("uuid", lambda j: j.id), ("text", lambda j: j.key), ("bytea", lambda j: j.body), ("bytea", lambda j: j.digest),
           ("text", lambda j: j.stage), ("text", lambda j: j.queue), ("text", lambda j: j.priority), ("text", lambda j: j.pack),
-          ("bytea", lambda j: sha(j.pack)), ("text", lambda j: "trades"), ("text", lambda j: "2026-11-24"),
+          ("bytea", lambda j: sha(j.terms)), ("text", lambda j: "trades"), ("text", lambda j: "2026-11-24"),
           ("timestamptz", lambda j: None), ("text", lambda j: j.labels), ("text", lambda j: None))
 
 
@@ -88,7 +89,8 @@ def accept(db, *jobs, bundle=None, event=False):
         numbers = list(range(1, len(jobs) + 1))
     values = [array(kind, [of(j) for j in jobs]) for kind, of in ACCEPT]
     values += [array("int", numbers), array("uuid", [r[0] for r in rides]), array("text", [r[1] for r in rides]),
-               array("bytea", [r[2] for r in rides])]
+               array("bytea", [r[2] for r in rides]), array("bytea", [sha(j.terms) for j in jobs]),
+               array("bytea", [j.terms for j in jobs])]
     event_id = uuid7() if event else None
     values += [f"{literal(event_id)}::uuid", literal("muster.event.job.accepted" if event else None),
                literal(b"{}" if event else None) + "::bytea", "'test'"]
@@ -96,11 +98,12 @@ def accept(db, *jobs, bundle=None, event=False):
     return jobs[0] if len(jobs) == 1 else jobs
 
 
+TODAY = uuid7(time.time_ns() // 1_000_000 // 86_400_000 * 86_400_000)
 INPUT = sha("the input")
 STAMP = "2026-11-24T10:00:00Z"
 OUTCOME = dict(task="uuid", job="uuid", ride="uuid", n="int", delivery="int", queue="text", task_digest="bytea",
                input_digest="bytea", result="text", reason="text", message="text", records="bigint", bad="bigint",
-               skipped="bigint", bytes="bigint", findings="bigint", riding="bigint", rules="text", plan="text", resumes="text",
+               skipped="bigint", bytes="bigint", findings="bigint", riding="bigint", plan="text", resumes="text",
                crashes="int", agent="text", incarnation="uuid", started="timestamptz", finished="timestamptz",
                determined="bytea", computed="boolean", seq="bigint", at="timestamptz", index="int")
 FINDING = dict(id="uuid", task="uuid", job="uuid", queue="text", task_digest="bytea", input_digest="bytea",
@@ -141,7 +144,7 @@ class Stream:
         if "determined" not in more:
             o["determined"] = sha(json.dumps([o["result"], o["reason"], o["records"], o["bad"], o["findings"],
                                               o["rules"], o["plan"], (o["input_digest"] or b"").hex()], sort_keys=True))
-        for key in ("rules", "plan", "resumes"):
+        for key in ("plan", "resumes"):
             if o[key] is not None:
                 o[key] = json.dumps(o[key])
         return o
@@ -163,6 +166,14 @@ class Stream:
         for prefix, columns, rows in (("o", OUTCOME, outcomes), ("f", FINDING, findings), ("d", DEFERRED, deferred),
                                       ("q", QUARANTINE, quarantine)):
             parts += [f"{prefix}_{name} => {array(kind, [r[name] for r in rows])}" for name, kind in columns.items()]
+        tallies = []
+        for o in outcomes:
+            text = json.dumps(o["rules"])
+            if o["rules"] and text not in tallies:
+                tallies.append(text)
+        places = [tallies.index(json.dumps(o["rules"])) + 1 if o["rules"] else None for o in outcomes]
+        parts += [f"o_tally => {array('int', places)}", f"t_rules => {array('text', tallies)}",
+                  f"t_id => {array('uuid', [derive(TODAY, t) for t in tallies])}"]
         return f"select {', '.join(COUNTERS)} from muster.record_batch({', '.join(parts)})"
 
     def record(self, db, outcomes=(), findings=(), deferred=(), quarantine=()):

@@ -66,10 +66,10 @@ def a_bundle_is_one_message_with_its_members_in_order(world):
 
 def the_ride_of_a_task_has_the_bytes_that_c_writes(world):
     job = Job(queue="aml", priority="high")
-    got = world.db.one(f"select muster.ride_bytes('{job.id}', 1, false, 'aml', 'high', array[{literal(job.body)}::bytea])")
+    got = world.db.one(f"select muster.ride_bytes('{job.id}', 1, false, 'aml', 'high', {literal(job.terms)}::bytea, array[{literal(job.body)}::bytea])")
     assert got == "\\x" + job.ride().hex()
     fresh = job.ride().replace(b'"n":1,', b'"n":2,"fresh":true,')
-    assert world.db.one(f"select muster.ride_bytes('{job.id}', 2, true, 'aml', 'high', array[{literal(job.body)}::bytea])") == \
+    assert world.db.one(f"select muster.ride_bytes('{job.id}', 2, true, 'aml', 'high', {literal(job.terms)}::bytea, array[{literal(job.body)}::bytea])") == \
         "\\x" + fresh.hex()
 
 

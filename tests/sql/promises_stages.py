@@ -25,15 +25,14 @@ def a_plan_becomes_scan_tasks_with_exact_bytes(world):
         assert task.id == derive(job.id, job.id, plan["digest"], "scan", str(i), "1")
         document = json.loads(task.body)
         assert task.body == json.dumps(document, separators=(",", ":")).encode(), "compact"
-        assert list(document) == ["v", "task_id", "job_id", "stage", "attempt", "pack", "lists", "params", "as_of",
-                                  "shard_bytes", "buckets", "limits", "source", "input", "shard", "plan_task_id"]
+        assert list(document) == ["v", "task_id", "job_id", "stage", "attempt", "terms", "source", "input", "shard", "plan_task_id"]
         assert document["shard"] == dict(plan["shards"][i], index=i, count=3)
         assert document["input"] == {"size": plan["size"], "digest": plan["digest"]}
-        assert all(document[k] == base[k] for k in ("pack", "lists", "params", "as_of", "limits", "source"))
+        assert all(document[k] == base[k] for k in ("terms", "source"))
         subject, body = world.db.rows(f"select subject, bytes from muster.outbox where ride_id = '{task.id}'")[0]
         assert subject == f"muster.task.default.normal.{task.id}"
         assert bytes.fromhex(body[2:]) == (f'{{"v":1,"ride_id":"{task.id}","n":1,"queue":"default","priority":"normal",'
-                                           f'"tasks":[').encode() + task.body + b"]}"
+                                           f'"terms":').encode() + job.terms + b',"tasks":[' + task.body + b"]}"
     assert len(tasks) == 3
 
 
@@ -165,7 +164,7 @@ def a_missing_message_is_noted_until_it_is_seen(world):
 def only_settled_messages_are_removed(world):
     jobs, stream = accept(world.db, Job(), Job()), Stream()
     world.db.rows(f"""insert into muster.outcome select '{jobs[0].id}', '{jobs[0].id}', 1, 1, 'd', null, 'cancelled', 'x', 'y', 0, 0, 0, 0, 0,
-        '[]', null, null, 0, null, null, 'd', now(), now()""")
+        null, null, null, 0, null, null, 'd', now(), now()""")
     world.db.rows("select muster.outbox_settled(array(select ride_id from muster.outbox))")
     assert world.db.rows("select ride_id from muster.outbox") == [[jobs[1].id]]
     assert stream.record(world.db, [stream.outcome(jobs[0])]) == {"late": 1}

@@ -17,6 +17,7 @@
 struct rig {
     struct mu_pack *pack;
     struct mu_list_data *lists[RIG_LISTS_MAX];
+    struct mu_terms terms; /* of the task */
     struct mu_task task;
     json_t *source, *params;
     struct mu_ready *ready;
@@ -57,7 +58,7 @@ __attribute__((unused)) static struct mu_list_data *rig_list(const char *name)
 __attribute__((unused)) static bool rig_ready(struct rig *rig, struct mu_error *err)
 {
     const struct mu_ready_setup setup = {rig->pack, (const struct mu_list_data *const *)rig->lists,
-                                         rig->params, rig->task.as_of};
+                                         rig->params, rig->terms.as_of};
     return mu_ready_new(&rig->ready, &setup, err);
 }
 
@@ -74,12 +75,13 @@ __attribute__((unused)) static bool rig_open(struct rig *rig, const char *pack, 
     rig->source = source ? json_loads(source, 0, NULL) : NULL;
     struct mu_task *t = &rig->task;
     t->source = rig->source;
-    t->pack.digest = rig->pack->digest;
-    t->shard_bytes = 64 << 20;
+    t->terms = &rig->terms;
+    rig->terms.pack.digest = rig->pack->digest;
+    rig->terms.shard_bytes = 64 << 20;
     (void)snprintf(t->id_text, sizeof(t->id_text), "01932b3f-0000-7000-8000-000000000001");
     (void)snprintf(t->job_text, sizeof(t->job_text), "%s", t->id_text);
     if (!mu_id_parse(mu_span_of(t->id_text), &t->task_id) ||
-        !mu_date_parse(mu_span_of("2025-09-30"), &t->as_of))
+        !mu_date_parse(mu_span_of("2025-09-30"), &rig->terms.as_of))
         TAP_FAIL("the task's id or day");
     t->job_id = t->task_id;
     (void)snprintf(t->source_name, sizeof(t->source_name), "%s",

@@ -80,7 +80,6 @@ static void check_form(const json_t *plan)
         "\"n\":1,\"delivery\":1,\"task_digest\":"
         "\"0000000000000000000000000000000000000000000000000000000000000000\","
         "\"result\":\"planned\",\"records\":0,\"bad\":0,\"skipped\":0,\"bytes\":0,\"findings_total\":0,"
-        "\"rules\":[],"
         "\"started_at\":\"2026-11-24T10:00:00Z\",\"finished_at\":\"2026-11-24T10:00:00Z\"}";
     struct mu_error err = {0};
     json_t *doc = json_loads(rest, 0, NULL);
@@ -143,7 +142,7 @@ TAP_TEST(shards_cover_the_source_and_their_findings_are_those_of_the_whole)
     CHECK(strstr(summary.at, "records 60 bad 18 ") != NULL);
     for (size_t i = 0; i < MU_COUNT(sizes); i++) {
         MU_AUTO(mu_text_free) struct mu_text got = MU_TEXT(0);
-        rig.task.shard_bytes = sizes[i];
+        rig.terms.shard_bytes = sizes[i];
         json_t *plan = plan_of(&rig, bytes), *shard;
         size_t k;
         check_cover(plan, bytes);
@@ -174,7 +173,7 @@ TAP_TEST(a_plan_is_the_same_in_any_chunks_and_after_any_interruption)
     MU_AUTO(mu_text_free) struct mu_text sample = MU_TEXT(0);
     write_sample(&sample, 40);
     CHECK(rig_open(&rig, pack_text, source_text, &err));
-    rig.task.shard_bytes = 100;
+    rig.terms.shard_bytes = 100;
     char *want = plan_text(&rig, mu_text_span(&sample), SIZE_MAX, 0, &err);
     for (size_t i = 0; i < MU_COUNT(chunks); i++) {
         char *got = plan_text(&rig, mu_text_span(&sample), chunks[i], 0, &err);
@@ -199,7 +198,7 @@ TAP_TEST(a_plan_has_at_most_4096_shards)
     MU_AUTO(mu_text_free) struct mu_text sample = MU_TEXT(0);
     write_sample(&sample, 9000);
     CHECK(rig_open(&rig, pack_text, source_text, &err));
-    rig.task.shard_bytes = 3;
+    rig.terms.shard_bytes = 3;
     json_t *plan = plan_of(&rig, mu_text_span(&sample));
     check_cover(plan, mu_text_span(&sample));
     const size_t count = json_array_size(json_object_get(plan, "shards"));
@@ -217,7 +216,7 @@ TAP_TEST(a_source_without_records_has_one_empty_shard)
     struct rig rig;
     struct mu_error err = {0};
     CHECK(rig_open(&rig, pack_text, source_text, &err));
-    rig.task.shard_bytes = 1;
+    rig.terms.shard_bytes = 1;
     for (size_t i = 0; i < MU_COUNT(inputs); i++) {
         json_t *plan = plan_of(&rig, mu_span_of(inputs[i]));
         check_cover(plan, mu_span_of(inputs[i]));

@@ -32,13 +32,13 @@ bool mu_plan_open(struct mu_plan **out, const struct mu_task *task, const struct
                                           .wanted = ready->wanted,
                                           .column_count = ready->pack->column_count,
                                           .limits = limits};
-    if (!task->source || task->shard_bytes < 1)
+    if (!task->source || task->terms->shard_bytes < 1)
         return mu_reject(err, "bad_task", "/source", "only a source can be planned, with shards of a size");
     MU_AUTO(mu_plan_free) struct mu_plan *p = calloc(1, sizeof(*p));
     if (!p)
         return mu_fail(err, MU_BROKEN, "out of memory");
     p->source_size = source_size;
-    p->shard_bytes = task->shard_bytes;
+    p->shard_bytes = task->terms->shard_bytes;
     while (source_size / p->shard_bytes >= MU_SHARDS_MAX)
         p->shard_bytes *= 2;
     mu_sha_init(&p->running.whole);

@@ -81,23 +81,6 @@ static const char *following(const char *best, const char *candidate, const char
     return !best || strcmp(candidate, best) < 0 ? candidate : best;
 }
 
-struct mu_digest mu_ready_key(const struct mu_task *task)
-{
-    json_t *lists = (json_t *)(uintptr_t)task->lists, *pin;
-    const struct mu_digest params = params_digest_of(task->params);
-    struct mu_sha sha;
-    begin_key(&sha, &task->pack.digest, &params, task->as_of);
-    const char *last = NULL, *alias, *next;
-    for (;; last = next) {
-        next = NULL;
-        json_object_foreach(lists, alias, pin) next = following(next, alias, last);
-        if (!next)
-            return mu_sha_end(&sha);
-        mu_sha_member(&sha, mu_span_of(next));
-        mu_sha_member(&sha, mu_json_span(json_object_get(lists, next), "digest"));
-    }
-}
-
 static struct mu_digest key_of(const struct mu_ready *r)
 {
     struct mu_sha sha;

@@ -14,8 +14,7 @@
 #include "engine/reader.h"
 
 /* A pack made ready: its checks configured with pinned lists, parameters and day. Made once, kept by the
- * worker and reused for every task with equal pins (a cache keyed by mu_ready_key); runs borrow it and never
- * change it. */
+ * worker and reused for every task of equal terms; runs borrow it and never change it. */
 struct mu_ready;
 struct mu_ready_setup {
     const struct mu_pack *pack;              /* borrowed for life */
@@ -27,16 +26,15 @@ struct mu_ready_setup {
  * or is
  * "/params/<name>". */
 MU_MUST bool mu_ready_new(struct mu_ready **out, const struct mu_ready_setup *setup, struct mu_error *err);
-/* Digest over all that a pack is made ready with: pack, lists, params, as_of. Equal keys, equal rules. */
-struct mu_digest mu_ready_key(const struct mu_task *task);
-const struct mu_digest *mu_ready_digest(const struct mu_ready *ready); /* the same of a ready pack */
+/* Digest over all that a pack is made ready with: pack, lists, params, as_of. Equal digests, equal rules. */
+const struct mu_digest *mu_ready_digest(const struct mu_ready *ready);
 void mu_ready_free(struct mu_ready *ready);
 MU_DEFINE_AUTO(struct mu_ready, mu_ready_free)
 
 struct mu_run;
 struct mu_run_setup {
     const struct mu_task *task;   /* borrowed for life */
-    const struct mu_ready *ready; /* borrowed for life; mu_ready_key(task) must be its digest */
+    const struct mu_ready *ready; /* borrowed for life; made of the task's terms */
     struct mu_reader_limits limits;
     struct mu_digest source_digest; /* of the whole source (file, records): part of finding ids */
 };
