@@ -76,12 +76,22 @@ bool mu_date_parse(struct mu_span text, int32_t *days)
     return true;
 }
 
+static void put_digits(char *at, unsigned value, size_t count)
+{
+    for (size_t i = count; i-- > 0; value /= 10)
+        at[i] = (char)('0' + value % 10);
+}
+
 void mu_date_format(int32_t days, char out[MU_DATE_MAX])
 {
     int year, month, day;
     civil_from_days(days, &year, &month, &day);
-    /* the masks tell the compiler what the calendar guarantees */
-    snprintf(out, MU_DATE_MAX, "%04u-%02u-%02u", (unsigned)year % 10000U, (unsigned)month % 100U, (unsigned)day % 100U);
+    put_digits(out, (unsigned)year, 4);
+    out[4] = '-';
+    put_digits(out + 5, (unsigned)month, 2);
+    out[7] = '-';
+    put_digits(out + 8, (unsigned)day, 2);
+    out[10] = '\0';
 }
 
 void mu_rfc3339_format(int64_t wall_us, char out[MU_RFC3339_MAX])
@@ -92,11 +102,13 @@ void mu_rfc3339_format(int64_t wall_us, char out[MU_RFC3339_MAX])
         days--;
         rest += day_us;
     }
-    char date[MU_DATE_MAX];
-    mu_date_format((int32_t)days, date);
     unsigned seconds = (unsigned)(rest / 1000000), micros = (unsigned)(rest % 1000000);
-    snprintf(out, MU_RFC3339_MAX, "%sT%02u:%02u:%02u.%06uZ", date, seconds / 3600 % 24, seconds / 60 % 60, seconds % 60,
-             micros);
+    mu_date_format((int32_t)days, out);
+    memcpy(out + 10, "T00:00:00.000000Z", 18);
+    put_digits(out + 11, seconds / 3600, 2);
+    put_digits(out + 14, seconds / 60 % 60, 2);
+    put_digits(out + 17, seconds % 60, 2);
+    put_digits(out + 20, micros, 6);
 }
 
 /* "Z" or "+hh:mm" at the end of a timestamp, in minutes. */

@@ -52,16 +52,20 @@ static void put_hex(char **to, const uint8_t *bytes, size_t len)
     **to = '\0';
 }
 
+/* Value of a digit plus 1; 0: none. Lower case only: there is one form. */
+static const uint8_t hex_digits[256] = {
+    ['0'] = 1, ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,  ['6'] = 7,  ['7'] = 8,
+    ['8'] = 9, ['9'] = 10, ['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16};
+
 static bool take_hex(struct mu_span hex, uint8_t *out, size_t len)
 {
     if (hex.len != len * 2)
         return false;
-    for (size_t i = 0; i < hex.len; i++) {
-        char c = hex.at[i];
-        int value = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-        if (value < 0)
+    for (size_t i = 0; i < len; i++) {
+        uint8_t high = hex_digits[(uint8_t)hex.at[2 * i]], low = hex_digits[(uint8_t)hex.at[2 * i + 1]];
+        if (!high || !low)
             return false;
-        out[i / 2] = (uint8_t)(i % 2 ? out[i / 2] | value : value << 4);
+        out[i] = (uint8_t)((high - 1) << 4 | (low - 1));
     }
     return true;
 }

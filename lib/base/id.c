@@ -39,8 +39,20 @@ static void put_version(struct mu_id *id, uint8_t version)
     id->b[8] = (uint8_t)((id->b[8] & 0x3F) | 0x80);
 }
 
-/* The 74 bits behind the time are a counter that starts at random in each millisecond (RFC 9562, 6.2, method 2):
- * ids of one process ascend, and random bits are taken from the kernel once a millisecond and not once an id. */
+/* Random steps for mu_id_new, taken from the kernel many at a time; under its lock. */
+static uint32_t random_step(void)
+{
+    static uint32_t steps[256];
+    static size_t left;
+    if (!left) {
+        mu_random(steps, sizeof(steps));
+        left = MU_COUNT(steps);
+    }
+    return steps[--left];
+}
+
+/* The 74 bits behind the time are a counter that starts at random in each millisecond and goes on by random steps
+ * (RFC 9562, 6.2, method 2): ids of one process ascend, and the next one cannot be guessed. */
 struct mu_id mu_id_new(void)
 {
     static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -57,9 +69,7 @@ struct mu_id mu_id_new(void)
         high &= 0x7FF; /* the top bit stays free, so that counting up within a millisecond cannot overflow */
         low &= UINT64_C(0x3FFFFFFFFFFFFFFF);
     } else {
-        uint32_t step;
-        mu_random(&step, sizeof(step));
-        low += 1 + (uint64_t)step;
+        low += 1 + (uint64_t)random_step();
         if (low >> 62) {
             low &= UINT64_C(0x3FFFFFFFFFFFFFFF);
             if (++high >> 12) {

@@ -6,22 +6,19 @@
 
 #define DEFAULT_CEILING ((size_t)64 << 20)
 
-/* Room for `more` bytes and the NUL behind them. */
-static bool reserve(struct mu_text *t, size_t more)
+/* Room for `more` bytes and the NUL behind them, when there is not enough. */
+static bool grow(struct mu_text *t, size_t more)
 {
-    if (t->failed)
-        return false;
     size_t ceiling = t->ceiling ? t->ceiling : DEFAULT_CEILING;
     if (more > ceiling || t->len > ceiling - more) {
         t->failed = true;
         return false;
     }
-    size_t need = t->len + more + 1;
-    if (need <= t->size)
-        return true;
-    size_t size = t->size ? t->size : 64;
+    size_t need = t->len + more + 1, size = t->size ? t->size : 64;
     while (size < need)
         size *= 2;
+    if (size > ceiling + 1) /* memory that it has, it may use */
+        size = ceiling + 1;
     char *at = realloc(t->at, size);
     if (!at) {
         t->failed = true;
@@ -30,6 +27,11 @@ static bool reserve(struct mu_text *t, size_t more)
     t->at = at;
     t->size = size;
     return true;
+}
+
+static inline bool reserve(struct mu_text *t, size_t more)
+{
+    return !t->failed && (more < t->size - t->len || grow(t, more));
 }
 
 void mu_text_add(struct mu_text *t, struct mu_span bytes)
@@ -49,22 +51,30 @@ void mu_text_puts(struct mu_text *t, const char *text)
 
 void mu_text_putc(struct mu_text *t, char c)
 {
-    mu_text_add(t, mu_span(&c, 1));
+    if (!reserve(t, 1))
+        return;
+    t->at[t->len++] = c;
+    t->at[t->len] = '\0';
 }
 
 void mu_text_addf(struct mu_text *t, const char *fmt, ...)
 {
     va_list args;
+    size_t room = t->size - t->len;
     va_start(args, fmt);
-    int need = vsnprintf(NULL, 0, fmt, args);
+    int need = vsnprintf(room ? t->at + t->len : NULL, room, fmt, args); /* mostly it fits */
     va_end(args);
     if (need < 0 || !reserve(t, (size_t)need)) {
         t->failed = true;
+        if (room)
+            t->at[t->len] = '\0';
         return;
     }
-    va_start(args, fmt);
-    vsnprintf(t->at + t->len, (size_t)need + 1, fmt, args);
-    va_end(args);
+    if ((size_t)need >= room) {
+        va_start(args, fmt);
+        vsnprintf(t->at + t->len, (size_t)need + 1, fmt, args);
+        va_end(args);
+    }
     t->len += (size_t)need;
 }
 
@@ -159,13 +169,18 @@ static void add_escaped(struct mu_text *t, uint8_t c)
     }
 }
 
+static inline bool is_plain(uint8_t c)
+{
+    return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
+}
+
 void mu_text_add_json(struct mu_text *t, struct mu_span bytes)
 {
     const uint8_t *at = (const uint8_t *)bytes.at;
     size_t plain = 0; /* start of what can be copied as it is */
     mu_text_putc(t, '"');
     for (size_t i = 0; i < bytes.len;) {
-        if (at[i] >= 0x20 && at[i] < 0x80 && at[i] != '"' && at[i] != '\\') {
+        if (is_plain(at[i])) {
             i++;
             continue;
         }
