@@ -219,6 +219,15 @@ bool publisher_sweep(struct publisher *p, int64_t older_ms, size_t *sent, struct
     mu_args_reset(a);
     mu_arg_i64(a, SWEEP_ROWS);
     mu_arg_i64(a, older_ms);
+    mu_arg_array_begin(a, MU_ARRAY_ID); /* their bytes need not be read only to be passed over */
+    for (size_t i = 0; i < UNDER_WAY_MAX; i++)
+        if (p->sent[i].open)
+            mu_arg_array_id(a, p->sent[i].ride);
+    for (size_t i = 0; i < p->acked_count; i++)
+        mu_arg_array_id(a, p->acked[i].ride);
+    for (size_t i = 0; i < p->event_count; i++)
+        mu_arg_array_id(a, p->done_events[i]);
+    mu_arg_array_end(a);
     if (!mu_store_run(p->d->store, SQL_OUTBOX_PENDING, a, &rows, err))
         return mu_while(err, "reading the outbox");
     *sent = 0;

@@ -91,12 +91,13 @@ create table muster.outbox (
     primary key (ride_id, n)
 ) with (fillfactor = 70);
 -- members of a bundle are much alike, and so are events: packed they are a fifth, in heap and WAL. pglz would take longer
--- than writing them does; a server built without lz4 keeps them as they are
+-- than writing them does; a server built without lz4 keeps them as they are;
+-- ids do not pack
 do $$
 begin
-    alter table muster.outbox alter bytes set compression lz4;
+    alter table muster.outbox alter bytes set compression lz4, alter members set storage external;
 exception when feature_not_supported then
-    alter table muster.outbox alter bytes set storage external;
+    alter table muster.outbox alter bytes set storage external, alter members set storage external;
 end
 $$;
 create index outbox_unpublished on muster.outbox (created_at) where published_at is null;

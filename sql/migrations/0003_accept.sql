@@ -73,15 +73,15 @@ end
 $$;
 comment on function muster.accept_jobs is 'Stores jobs with their terms, queue messages, one event and one audit row. ride_nos: 1-based index of a job''s message.';
 
-create function muster.outbox_pending(lim int, older_ms int)
+create function muster.outbox_pending(lim int, older_ms int, under_way uuid[])
     returns table (kind text, ride_id uuid, n int, subject text, message_id text, bytes bytea, trace_id text)
     language sql stable security definer set search_path = pg_catalog, muster
     as $$
     select kind, ride_id, n, subject, message_id, bytes, trace_id from muster.outbox
-    where published_at is null and created_at <= now() - older_ms * interval '1 millisecond'
+    where published_at is null and created_at <= now() - older_ms * interval '1 millisecond' and ride_id <> all (under_way)
     order by created_at limit lim
     $$;
-comment on function muster.outbox_pending is 'Messages that nobody has noted as published, oldest first.';
+comment on function muster.outbox_pending is 'Messages that nobody has noted as published, oldest first, without those that the caller has sent already.';
 
 create function muster.outbox_published(rides uuid[], ns int[], created text, sequences bigint[]) returns void
     language sql volatile security definer set search_path = pg_catalog, muster

@@ -87,7 +87,7 @@ begin
         from jsonb_array_elements(plan -> 'shards') with ordinality as x(s, o)
     ), text_of as (
         -- the source as it stands in the plan's own task, so that it is pinned and not written anew
-        select i, id, convert_to('{"v":1,"task_id":"' || id || '","job_id":"' || of_job || '","stage":"scan","attempt":1,"terms":"'
+        select i, id, convert_to('{"v":1,"task_id":"' || id || '","job_id":"' || of_job || '","stage":"scan","terms":"'
             || encode(j.terms_digest, 'hex') || '","source":' || (b -> 'source')::text
             || ',"input":{"size":' || (plan ->> 'size') || ',"digest":"' || (plan ->> 'digest') || '"},"shard":{"index":' || i
             || ',"count":' || jsonb_array_length(plan -> 'shards') || ',"from":' || (s ->> 'from') || ',"to":' || (s ->> 'to')
@@ -222,6 +222,8 @@ declare
     staged boolean;
     stamp text := to_char(clock_timestamp() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"');
     outbox_made int := 0;
+    tries int := 0;
+    rides uuid[];
 begin
     outcomes := 0; findings := 0; repeats := 0; late := 0; conflicts := 0; quarantined := 0; incomplete := 0; deferred := 0;
     planned := 0; finished := 0;
@@ -260,36 +262,34 @@ begin
         get diagnostics findings = row_count;
     end if;
 
-    -- every outcome beside its task, the outcome that it may have already, and its findings that are stored. On the first
-    -- delivery of the first publication nobody else can have sent findings: none stated, none to count
+    -- every outcome beside its task and its findings that are stored. On the first delivery of the first publication
+    -- nobody else can have sent findings or an outcome: none to count, none to look for; should there be one after all (a
+    -- replay of the stream), the insert below finds it
     insert into batch_outcome (o, task, job, ride, n, current_n, result, reason, stated, stored, determined, wrong, state)
     select y.ord, y.task, y.job, y.ride, y.n, y.current_n, y.result, y.reason, y.stated, y.stored, y.determined, y.wrong,
-           case when y.wrong is not null then 'wrong'
-                when p.task_id is not null then muster.second_outcome(p, y.determined, y.computed, y.input_digest)
-                when y.stored < y.stated then 'incomplete'
-                else 'new' end
+           case when y.wrong is not null then 'wrong' when y.stands then 'again' when y.stored < y.stated then 'incomplete' else 'new' end
     from (
         select x.ord, x.task, x.job, x.ride, x.n, t.n as current_n, x.result, x.reason, x.findings as stated,
                case when x.findings > 0 or x.n > 1 or x.delivery > 1 then (
                    select count(*) from muster.finding f
                    where f.job_id = x.job and f.task_id = x.task and f.finding_id between muster.id_floor(x.task) and muster.id_ceiling(x.task)
                      and f.task_digest = x.task_digest and f.input_digest is not distinct from x.input_digest) end as stored,
-               x.determined, x.computed, x.input_digest,
+               (x.findings > 0 or x.n > 1 or x.delivery > 1) and exists (select from muster.outcome p where p.task_id = x.task) as stands,
+               x.determined,
                case when t.job_id is null then 'unknown_task' when t.task_digest <> x.task_digest then 'wrong_task_digest'
                     when t.queue <> x.queue then 'wrong_queue' when t.job_id <> x.job then 'wrong_job'
                     when x.result = 'planned' and not coalesce(t.stage = 'plan'
                         and jsonb_array_length(o_plan[x.ord]::jsonb -> 'shards') between 1 and 4096, false) then 'bad_plan' end as wrong
         from unnest(o_task, o_job, o_ride, o_n, o_delivery, o_queue, o_task_digest, o_input_digest, o_result, o_reason,
-                    o_findings, o_determined, o_computed)
+                    o_findings, o_determined)
              with ordinality as x(task, job, ride, n, delivery, queue, task_digest, input_digest, result, reason, findings,
-                    determined, computed, ord)
+                    determined, ord)
         left join lateral (
             select j.job_id, j.task_digest, j.queue, j.n, j.stage from muster.job j where j.job_id = x.task
             union all
             select t.job_id, t.task_digest, t.queue, t.n, t.stage from muster.task t where t.task_id = x.task and x.task <> x.job) as t on true
         offset 0 -- computed once
-    ) as y
-    left join muster.outcome p on p.task_id = y.task;
+    ) as y;
 
     -- first recorded wins, also within a batch
     if (select count(*) <> count(distinct task) from batch_outcome) then
@@ -297,18 +297,17 @@ begin
         from (select o, row_number() over (partition by task order by o) as k from batch_outcome where state = 'new') as x
         where x.o = b.o and x.k > 1;
     end if;
-    select coalesce(array_agg(o) filter (where state <> 'new'), '{}'), count(*) filter (where state = 'new'),
-           coalesce(bool_or(task <> job or result = 'planned') filter (where state = 'new'), false)
-    into skipped_ones, fresh_ones, staged from batch_outcome;
 
-    if fresh_ones > 0 then
-        insert into muster.tally (tally_id, rules)
-        select id, rules::jsonb from unnest(t_id, t_rules) as x(id, rules)
-        where not exists (select from muster.tally w where w.tally_id = x.id)
-        on conflict do nothing;
-        -- what stands already was sorted out above, so that the insert need not ask again; only an administrative outcome
-        -- of the very moment can be in the way
+    loop
+        select coalesce(array_agg(o) filter (where state <> 'new'), '{}'), count(*) filter (where state = 'new'),
+               coalesce(bool_or(task <> job or result = 'planned') filter (where state = 'new'), false)
+        into skipped_ones, fresh_ones, staged from batch_outcome;
+        exit when fresh_ones = 0;
         begin
+            insert into muster.tally (tally_id, rules)
+            select id, rules::jsonb from unnest(t_id, t_rules) as x(id, rules)
+            where not exists (select from muster.tally w where w.tally_id = x.id)
+            on conflict do nothing;
             insert into muster.outcome (task_id, job_id, n, delivery, task_digest, input_digest, result, reason, message, records,
                 bad, skipped, bytes, findings_total, tally_id, plan, resumes, crashes, agent, incarnation, determined, started_at,
                 finished_at)
@@ -321,11 +320,17 @@ begin
                         skipped, bytes, findings, tally, plan, resumes, crashes, agent, incarnation, started, finished,
                         determined, ord)
             where not x.ord = any (skipped_ones);
+            outcomes := fresh_ones;
+            exit;
         exception when unique_violation then
-            raise exception 'an outcome was recorded elsewhere meanwhile' using errcode = '40001';
+            tries := tries + 1;
+            if tries > 1 then -- an administrative outcome of the very moment
+                raise exception 'an outcome was recorded elsewhere meanwhile' using errcode = '40001';
+            end if;
+            update batch_outcome b set state = 'again'
+            where b.state = 'new' and exists (select from muster.outcome p where p.task_id = b.task);
         end;
-        outcomes := fresh_ones;
-    end if;
+    end loop;
 
     if cardinality(skipped_ones) > 0 then
         update batch_outcome b set state = coalesce(
@@ -422,10 +427,15 @@ begin
                                    (select array_agg(result) from batch_outcome where state = 'new' and result <> 'planned' and task <> job));
     end if;
 
-    -- queue messages whose members are all done; of a task that was published again its own message, else the one it rode in
-    if exists (select from batch_outcome where state not in ('wrong', 'incomplete')) then
-        perform muster.rides_done(array_agg(distinct ride) || coalesce(array_agg(task) filter (where current_n > 1), '{}'))
-        from batch_outcome where state not in ('wrong', 'incomplete');
+    -- queue messages whose members are all done; of a task that was published again its own message, else the one it rode
+    -- in. Mostly all members are in this batch, and need not be looked up
+    select array_agg(distinct ride) || coalesce(array_agg(task) filter (where current_n > 1), '{}') into rides
+    from batch_outcome where state not in ('wrong', 'incomplete');
+    if rides is not null then
+        delete from muster.outbox o where o.ride_id = any (rides) and o.kind = 'task'
+            and not exists (select from unnest(o.members) as m
+                            where m not in (select task from batch_outcome where state not in ('wrong', 'incomplete')));
+        perform muster.rides_done(array(select o.ride_id from muster.outbox o where o.ride_id = any (rides)));
     end if;
 
     -- jobs that ended here: those of one task, and those whose last shard came. One event message for up to 2000 of a kind;

@@ -43,7 +43,7 @@ def an_accepted_job_has_its_bytes_and_its_message(world):
     job = accept(world.db, Job(key="eod"), event=True)
     assert world.db.rows(f"select body, task_digest, n, job_key from muster.job where job_id = '{job.id}'") == \
         [["\\x" + job.body.hex(), "\\x" + job.digest.hex(), "1", "eod"]]
-    rows = world.db.rows("select kind, subject, message_id, bytes from muster.outbox_pending(10, 0) order by kind")
+    rows = world.db.rows("select kind, subject, message_id, bytes from muster.outbox_pending(10, 0, '{}') order by kind")
     assert rows[1] == ["task", job.subject(), f"{job.id}:1", "\\x" + job.ride().hex()]
     assert rows[0][0] == "event" and rows[0][1] == "muster.event.job.accepted"
 
@@ -51,7 +51,7 @@ def an_accepted_job_has_its_bytes_and_its_message(world):
 def a_published_message_is_no_longer_pending(world):
     job = accept(world.db, Job(), event=True)
     world.db.rows(f"select muster.outbox_published(array['{job.id}']::uuid[], array[1], 'c1', array[7]::bigint[])")
-    assert world.db.rows("select kind from muster.outbox_pending(10, 0)") == [["event"]]
+    assert world.db.rows("select kind from muster.outbox_pending(10, 0, '{}')") == [["event"]]
     world.db.rows("select muster.outbox_event_done(array(select ride_id from muster.outbox where kind = 'event'))")
     assert world.db.rows("select kind from muster.outbox") == [["task"]]
 

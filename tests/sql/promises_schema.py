@@ -46,7 +46,7 @@ def programs_work_through_functions_and_cannot_touch_tables(world):
     dispatcher, recorder = world.session("dispatcher1"), world.session("recorder1")
     job, stream = accept(dispatcher, Job(stage="plan")), Stream()
     recorder.rows(stream.call([stream.outcome(job, result="planned", rules=[], plan=plan_of(2))]))
-    dispatcher.rows("select * from muster.outbox_pending(10, 0)")
+    dispatcher.rows("select * from muster.outbox_pending(10, 0, '{}')")
     dispatcher.rows("select muster.maintain(), muster.retry_due(1), muster.recount_stages()")
     for session in (dispatcher, recorder):
         for table in ("outcome", "audit", "finding", "job", "quarantine"):

@@ -25,7 +25,7 @@ def a_plan_becomes_scan_tasks_with_exact_bytes(world):
         assert task.id == derive(job.id, job.id, plan["digest"], "scan", str(i), "1")
         document = json.loads(task.body)
         assert task.body == json.dumps(document, separators=(",", ":")).encode(), "compact"
-        assert list(document) == ["v", "task_id", "job_id", "stage", "attempt", "terms", "source", "input", "shard", "plan_task_id"]
+        assert list(document) == ["v", "task_id", "job_id", "stage", "terms", "source", "input", "shard", "plan_task_id"]
         assert document["shard"] == dict(plan["shards"][i], index=i, count=3)
         assert document["input"] == {"size": plan["size"], "digest": plan["digest"]}
         assert all(document[k] == base[k] for k in ("terms", "source"))
