@@ -191,11 +191,15 @@ static void write_event(struct commit *c)
     c->event_id = mu_id_new();
     mu_text_puts(out, "{\"v\":1,\"events\":[");
     for (size_t i = 0; i < c->count; i++) {
-        const struct job *j = &b->jobs[c->order[i]];
         mu_id_format(mu_id_new(), id);
-        mu_id_format(j->id, job);
-        mu_text_addf(out, "%s{\"event_id\":\"%s\",\"type\":\"" MU_EVENT_TYPE "job_accepted\",\"timestamp\":\"%s\",\"job_id\":\"%s\"}",
-                     i ? "," : "", id, now, job);
+        mu_id_format(b->jobs[c->order[i]].id, job);
+        mu_text_puts(out, i ? ",{\"event_id\":\"" : "{\"event_id\":\"");
+        mu_text_add(out, mu_span(id, MU_ID_MAX - 1));
+        mu_text_puts(out, "\",\"type\":\"" MU_EVENT_TYPE "job_accepted\",\"timestamp\":\"");
+        mu_text_puts(out, now);
+        mu_text_puts(out, "\",\"job_id\":\"");
+        mu_text_add(out, mu_span(job, MU_ID_MAX - 1));
+        mu_text_puts(out, "\"}");
     }
     mu_text_puts(out, "]}");
     c->event = (struct piece){start, out->len - start};

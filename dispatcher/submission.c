@@ -251,9 +251,7 @@ static bool write_task(struct batch *b, struct job *j, const json_t *doc, struct
     mu_digest_format(&b->terms[j->terms].digest, terms);
     mu_text_puts(out, "{\"v\":1");
     mu_json_put_text(out, "task_id", id);
-    mu_json_put_text(out, "job_id", id);
     mu_json_put_text(out, "stage", source ? "plan" : "scan");
-    mu_json_put_int(out, "attempt", 1);
     mu_json_put_text(out, "terms", terms);
     if (source) {
         mu_json_key(out, "source");

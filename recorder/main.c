@@ -2,9 +2,10 @@
 /* muster-recorder: drains MUSTER_RESULTS into PostgreSQL, exactly once.
  *
  * Its life: connect to database and broker, trying until both answer; take the lock or stand by; find out from the
- * position in PostgreSQL where recording goes on; then one loop: take what has arrived while the last commit ran, one
- * transaction, acknowledge. Normal end (SIGTERM): the batch at hand is committed, the lock let go. Emergency end: what
- * was not committed is still in the stream, and the position says from where. */
+ * position in PostgreSQL where recording goes on; then one loop: take what arrives apart while the batch before it is
+ * being recorded in one transaction, commit that, acknowledge it, send the next. Normal end (SIGTERM): the batch that
+ * is being recorded is committed, the lock let go. Emergency end: what was not committed is still in the stream, and
+ * the position says from where. */
 #include "base/clock.h"
 #include "base/log.h"
 #include "daemon/failpoint.h"
@@ -15,6 +16,7 @@
 
 #include <unistd.h>
 
+#define ARENA_KEPT ((size_t)64 << 20) /* what a full batch of outcomes needs: parsing must not wait for pages */
 #define BEAT_MS 1000
 #define TRY_MS 1000
 #define VERIFY_MS 10000
@@ -48,7 +50,11 @@ static void close_pull(struct recorder *r)
     r->held = NULL;
     mu_pull_free(r->pull);
     r->pull = NULL;
-    results_reset(&r->batch);
+    if (r->flight) /* its transaction ends with the session, which nothing else can use before */
+        mu_store_abandon(r->store);
+    r->flight = NULL;
+    results_reset(&r->pair[0]);
+    results_reset(&r->pair[1]);
 }
 
 static void close_all(struct recorder *r)
@@ -123,7 +129,7 @@ static bool take(struct recorder *r, struct mu_error *err)
             break;
         bool filled = m->stream_sequence <= r->next || position_fill_gap(r, m->stream_sequence, err);
         bool again = m->stream_sequence < r->next; /* starts a batch of its own: positions ascend within one */
-        if (!filled || m->stream_sequence > r->next || (again && r->batch.count)) {
+        if (!filled || m->stream_sequence > r->next || (again && r->batch->count)) {
             r->held = m;
             if (!filled)
                 return false;
@@ -131,11 +137,11 @@ static bool take(struct recorder *r, struct mu_error *err)
         }
         if (!again)
             r->next = m->stream_sequence + 1;
-        if (!results_add(&r->batch, m, err))
+        if (!results_add(r->batch, m, err))
             return false;
     }
     r->more = recorder_is_full(r) || r->next <= r->catch_up;
-    if (r->batch.count)
+    if (r->batch->count)
         MU_FAILPOINT("recorder.pulled");
     return true;
 }
@@ -147,23 +153,29 @@ static bool split(struct recorder *r, size_t from, size_t to, const struct mu_er
 {
     if (to - from == 1) {
         mu_log_failure(MU_LOG_ERROR, why, "the result message is put aside in muster.quarantine");
-        results_put_aside(&r->batch, from, "refused_by_database");
+        results_put_aside(r->flight, from, "refused_by_database");
         return record_range(r, from, to, err);
     }
     size_t middle = from + (to - from) / 2;
     return record_range(r, from, middle, err) && record_range(r, middle, to, err);
 }
 
-static bool record_range(struct recorder *r, size_t from, size_t to, struct mu_error *err)
+static bool send_range(struct recorder *r, size_t from, size_t to, struct mu_error *err)
+{
+    results_bind(r->flight, from, to, r->position.created, r->args);
+    return mu_store_begin(r->store, err) && mu_store_start(r->store, SQL_RECORD, r->args, err);
+}
+
+/* Waits for the answer to what was sent, and commits it. */
+static bool commit_range(struct recorder *r, size_t from, size_t to, struct mu_error *err)
 {
     struct mu_error why = {0};
     MU_AUTO(mu_rows_free) struct mu_rows *rows = NULL;
-    const struct mu_message *last = r->batch.messages[to - 1];
-    results_bind(&r->batch, from, to, r->position.created, r->args);
-    if (!mu_store_begin(r->store, err))
-        return false;
-    if (!mu_store_run(r->store, SQL_RECORD, r->args, &rows, &why)) {
+    const struct mu_message *last = r->flight->messages[to - 1];
+    if (!mu_store_finish(r->store, &rows, &why)) {
         mu_store_rollback(r->store);
+        if (strcmp(why.code, "again") == 0) /* an outcome was recorded elsewhere in the same moment: now it is found */
+            return record_range(r, from, to, err);
         if (why.fault == MU_UNAVAILABLE || why.fault == MU_LOST) {
             *err = why;
             return false;
@@ -185,16 +197,29 @@ static bool record_range(struct recorder *r, size_t from, size_t to, struct mu_e
     return true;
 }
 
-static bool record(struct recorder *r, struct mu_error *err)
+static bool record_range(struct recorder *r, size_t from, size_t to, struct mu_error *err)
 {
-    struct mu_message *last = r->batch.messages[r->batch.count - 1];
-    mu_bus_wait(r->bus, -1, 0); /* the next request goes out while this batch is being committed */
-    if (!record_range(r, 0, r->batch.count, err))
-        return mu_while(err, "recording %zu result messages", r->batch.count);
+    return send_range(r, from, to, err) && commit_range(r, from, to, err);
+}
+
+/* Sends what has been taken; the other batch can be filled from now on. */
+static bool launch(struct recorder *r, struct mu_error *err)
+{
+    r->flight = r->batch;
+    r->batch = r->batch == &r->pair[0] ? &r->pair[1] : &r->pair[0];
+    return send_range(r, 0, r->flight->count, err) || mu_while(err, "recording %zu result messages", r->flight->count);
+}
+
+static bool land(struct recorder *r, struct mu_error *err)
+{
+    const struct mu_message *last = r->flight->messages[r->flight->count - 1];
+    if (!commit_range(r, 0, r->flight->count, err))
+        return mu_while(err, "recording %zu result messages", r->flight->count);
     if (last->reply[0] && !mu_ack(r->bus, last, err)) /* flow control only: the position is in the database */
         mu_error_clear(err);
     MU_FAILPOINT("recorder.after_ack");
-    results_reset(&r->batch);
+    results_reset(r->flight);
+    r->flight = NULL;
     return true;
 }
 
@@ -212,8 +237,15 @@ static bool keep_up(struct recorder *r, struct mu_error *err)
         r->broker_lost_ms = now;
     else if (now - r->broker_lost_ms > BROKER_LOST_MS)
         return mu_fail(err, MU_LOST, "the broker has been away for five seconds");
+    return true;
+}
+
+/* What needs the session for itself: is the stream still the one that was recorded; old positions. */
+static bool look_after(struct recorder *r, struct mu_error *err)
+{
+    int64_t now = mu_clock_ms();
     bool changed = r->generation != mu_bus_generation(r->bus);
-    if ((changed || now >= r->verify_ms) && mu_bus_connected(r->bus) && !r->batch.count) {
+    if ((changed || now >= r->verify_ms) && mu_bus_connected(r->bus)) {
         char created[40];
         uint64_t sequence = r->position.sequence;
         memcpy(created, r->position.created, sizeof(created));
@@ -229,6 +261,15 @@ static bool keep_up(struct recorder *r, struct mu_error *err)
         return mu_store_run(r->store, SQL_POSITIONS_THIN, NULL, NULL, err);
     }
     return true;
+}
+
+static bool go_on(struct recorder *r, struct mu_error *err)
+{
+    if (r->flight && mu_store_ready(r->store) && !land(r, err))
+        return false;
+    if (!r->flight && !look_after(r, err))
+        return false;
+    return take(r, err) && (r->flight || !r->batch->count || launch(r, err));
 }
 
 /* One switch decides what a fault means here. */
@@ -272,7 +313,7 @@ static int64_t turn(struct recorder *r)
             return TRY_MS;
         }
     }
-    if (!keep_up(r, &err) || !take(r, &err) || (r->batch.count && !record(r, &err))) {
+    if (!keep_up(r, &err) || !go_on(r, &err)) {
         settle(r, &err);
         return 1;
     }
@@ -291,8 +332,13 @@ static void run(struct recorder *r)
     while (!mu_daemon_should_stop()) {
         int64_t wait_ms = turn(r);
         mu_daemon_alive();
-        mu_bus_wait(r->bus, -1, r->active && (r->held || r->more) ? 0 : wait_ms);
+        bool waiting = r->flight && (r->more || r->held); /* there is more, and no room for it */
+        mu_bus_wait(r->bus, r->flight ? mu_store_socket(r->store) : -1,
+                    r->active && !waiting && (r->held || r->more) ? 0 : wait_ms);
     }
+    struct mu_error err = {0};
+    if (r->flight && !land(r, &err))
+        mu_log_failure(MU_WARNING, &err, "the batch stays in the stream");
     mu_daemon_stopping();
 }
 
@@ -306,8 +352,12 @@ int main(int argc, char **argv)
         return status;
     if (!mu_options_configure(&options, "muster-recorder", &config, &status))
         return status;
-    struct recorder r = {.config = &config, .backoff = {.least_ms = 200, .most_ms = 5000}, .args = mu_args_new()};
-    if (!r.args || !mu_daemon_init(&err))
+    struct mu_json_arena *arenas[2] = {NULL, NULL};
+    struct recorder r = {.config = &config, .backoff = {.least_ms = 200, .most_ms = 5000}, .args = mu_args_new(), .batch = r.pair};
+    for (size_t i = 0; i < MU_COUNT(r.pair) && err.fault == MU_OK; i++)
+        if (mu_json_arena_new(&arenas[i], ARENA_KEPT, &err))
+            r.pair[i].arena = arenas[i];
+    if (err.fault != MU_OK || !r.args || !mu_daemon_init(&err))
         mu_fail(&err, MU_BROKEN, "out of memory");
     else if (start(&r, &err)) {
         (void)!mu_bus_flush(r.bus, 1000, &err); /* ready means that the broker knows our subscriptions */
@@ -317,7 +367,10 @@ int main(int argc, char **argv)
         run(&r);
     }
     close_all(&r);
-    results_free(&r.batch);
+    for (size_t i = 0; i < MU_COUNT(r.pair); i++) {
+        results_free(&r.pair[i]);
+        mu_json_arena_free(arenas[i]);
+    }
     mu_args_free(r.args);
     mu_config_fini(&config);
     mu_schema_fini();

@@ -75,7 +75,7 @@ bool position_fill_gap(struct recorder *r, uint64_t sequence, struct mu_error *e
             missing++;
             continue;
         }
-        if (!results_add(&r->batch, MU_GIVE(m), err))
+        if (!results_add(r->batch, MU_GIVE(m), err))
             return false;
     }
     if (missing)

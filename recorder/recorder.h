@@ -28,7 +28,9 @@ struct recorder {
     struct mu_args *args;
     struct mu_service *service;
     struct mu_pull *pull;
-    struct results batch;
+    struct results pair[2];
+    struct results *batch;      /* being filled */
+    struct results *flight;     /* being recorded while the other is filled; NULL: none is */
     struct position position;
     uint64_t next;              /* sequence that is to be taken next: behind the batch, or the position */
     uint64_t catch_up;          /* up to here a predecessor had pulled: read by sequence, nobody delivers it soon */
@@ -42,8 +44,8 @@ struct recorder {
 
 static inline bool recorder_is_full(const struct recorder *r)
 {
-    return r->batch.count >= (size_t)r->config->recorder_batch_messages ||
-           r->batch.bytes >= (size_t)r->config->recorder_batch_bytes;
+    return r->batch->count >= (size_t)r->config->recorder_batch_messages ||
+           r->batch->bytes >= (size_t)r->config->recorder_batch_bytes;
 }
 
 /* ---- position.c ---- */

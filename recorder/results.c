@@ -147,8 +147,8 @@ static bool read_outcome(struct outcome_row *o, const json_t *doc, struct mu_spa
     o->result = mu_json_span(doc, "result");
     o->reason = mu_json_span(doc, "reason");
     o->message = mu_json_span(doc, "message");
-    o->n = mu_json_int(doc, "n", 0);
-    o->delivery = mu_json_int(doc, "delivery", 0);
+    o->n = mu_json_int(doc, "n", 1);
+    o->delivery = mu_json_int(doc, "delivery", 1);
     o->records = mu_json_int(doc, "records", 0);
     o->bad = mu_json_int(doc, "bad", 0);
     o->skipped = mu_json_int(doc, "skipped", 0);
@@ -160,7 +160,8 @@ static bool read_outcome(struct outcome_row *o, const json_t *doc, struct mu_spa
         return false;
     if (json_object_get(doc, "resumes") && !mu_json_raw(raw, "resumes", &o->resumes))
         return false;
-    bool read = mu_id_parse(mu_json_span(doc, "task_id"), &o->task) && mu_id_parse(mu_json_span(doc, "job_id"), &o->job) &&
+    struct mu_span task = mu_json_span(doc, "task_id"), job = mu_json_span(doc, "job_id");
+    bool read = mu_id_parse(task, &o->task) && mu_id_parse(job.at ? job : task, &o->job) &&
                 mu_digest_parse(mu_json_span(doc, "task_digest"), &o->task_digest) &&
                 (!o->has_input_digest || mu_digest_parse(digest, &o->input_digest)) &&
                 mu_rfc3339_parse(mu_json_span(doc, "started_at"), &o->started_us) &&
@@ -321,7 +322,7 @@ static bool read_message(struct results *r, size_t at, struct mu_error *err)
     bool good = true;
     if (!mu_subject_parse_result(m->subject, &subject))
         return put_aside(r, at, 0, "foreign_subject", err);
-    if (!mu_json_parse(&r->docs[at], m->body, MESSAGE_BYTES_MAX, &why))
+    if (!mu_json_arena_parse(r->arena, &r->docs[at], m->body, MESSAGE_BYTES_MAX, &why))
         return put_aside(r, at, 0, "malformed", err);
     if (!mu_schema_check(mu_schema_builtin(subject.finding ? "findings" : "result"), r->docs[at], &why))
         return put_aside(r, at, 0, "bad_schema", err);
@@ -381,8 +382,10 @@ void results_reset(struct results *r)
 {
     for (size_t i = 0; i < r->count; i++) {
         mu_message_free(r->messages[i]);
-        mu_json_free(r->docs[i]);
+        mu_json_arena_drop(r->arena, r->docs[i]);
     }
+    if (r->arena)
+        mu_json_arena_reset(r->arena);
     r->count = r->bytes = r->tally_count = r->outcome_count = r->finding_count = r->deferred_count = r->quarantine_count = 0;
     memset(r->tally_heads, 0, sizeof(r->tally_heads));
 }

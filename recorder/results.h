@@ -5,7 +5,7 @@
 #define MU_RESULTS_H
 
 #include "domain/names.h"
-#include "format/json.h"
+#include "format/json_arena.h"
 #include "outside/bus.h"
 #include "outside/store.h"
 
@@ -54,6 +54,7 @@ struct quarantine_row {
 struct results {
     struct mu_message **messages; /* owned, in the order of the stream */
     json_t **docs;                /* owned; NULL for what is no JSON */
+    struct mu_json_arena *arena;  /* borrowed; holds the documents of this batch alone; NULL: none */
     size_t count, room, bytes;
     struct outcome_row *outcomes;
     struct finding_row *findings;

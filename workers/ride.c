@@ -220,8 +220,10 @@ static bool reject_member(struct going *g, const struct mu_ride *ride, struct mu
     MU_AUTO(mu_json_free) json_t *doc = NULL;
     struct mu_task task = {.raw = raw, .digest = mu_digest_of(raw)};
     struct mu_error why = *refusal;
-    if (!mu_json_parse(&doc, raw, MU_TASK_MESSAGE_MAX, NULL) || !mu_id_parse(mu_json_span(doc, "task_id"), &task.task_id) ||
-        !mu_id_parse(mu_json_span(doc, "job_id"), &task.job_id))
+    if (!mu_json_parse(&doc, raw, MU_TASK_MESSAGE_MAX, NULL))
+        return true;
+    struct mu_span id = mu_json_span(doc, "task_id"), job = mu_json_span(doc, "job_id");
+    if (!mu_id_parse(id, &task.task_id) || !mu_id_parse(job.at ? job : id, &task.job_id))
         return true; /* nobody knows whose it is */
     mu_id_format(task.task_id, task.id_text);
     mu_id_format(task.job_id, task.job_text);
@@ -274,13 +276,13 @@ static void refuse(struct mu_worker *w, struct mu_delivery *d, const struct mu_e
     mu_text_free(&g.tally);
 }
 
-void mu_ride_run(struct mu_worker *w, struct mu_delivery *d)
+static void run_ride(struct mu_worker *w, struct mu_delivery *d)
 {
     MU_AUTO(mu_ride_fini) struct mu_ride ride = {.n = 0};
     struct mu_error err = {0};
     int64_t began_us = mu_clock_us();
     MU_FAILPOINT("worker.pulled");
-    if (!mu_ride_parse(&ride, d->message->subject, d->message->body, &err)) {
+    if (!mu_ride_parse(&ride, d->message->subject, d->message->body, w->arena, &err)) {
         refuse(w, d, &err);
         return;
     }
@@ -304,4 +306,10 @@ void mu_ride_run(struct mu_worker *w, struct mu_delivery *d)
     mu_result_message_fini(&g.message);
     mu_text_free(&g.outcome);
     mu_text_free(&g.tally);
+}
+
+void mu_ride_run(struct mu_worker *w, struct mu_delivery *d)
+{
+    run_ride(w, d);
+    mu_json_arena_reset(w->arena);
 }

@@ -7,6 +7,7 @@
 
 #include <unistd.h>
 
+#define ARENA_KEPT ((size_t)1 << 20) /* an idle agent holds little */
 #define TICK_MS 10
 #define IDLE_MS 5000
 #define ROOT_MS 1000
@@ -118,6 +119,7 @@ bool mu_worker_init(struct mu_worker *w, const struct mu_config *config, struct 
     const struct mu_results_setup results = {
         .bus = w->bus, .lease = w->lease, .patience = on_patience, .confirmed = on_confirmed, .ctx = w};
     if (!mu_results_open(&w->results, &results, err) || !mu_packs_new(&w->packs, w->bus, config, err) ||
+        !mu_json_arena_new(&w->arena, ARENA_KEPT, err) ||
         !mu_control_open(w, err) || !open_lanes(w, err))
         return false;
     mu_log(MU_INFO, "ready", MU_F("agent", w->agent.id), MU_F("incarnation", w->agent.incarnation),
@@ -288,6 +290,7 @@ void mu_worker_fini(struct mu_worker *w)
     mu_sub_free(w->control_all);
     mu_results_free(w->results);
     mu_packs_free(w->packs);
+    mu_json_arena_free(w->arena);
     mu_sources_free(w->sources);
     mu_agent_fini(&w->agent);
     mu_bus_free(w->bus);

@@ -28,6 +28,7 @@ struct mu_worker {
     struct mu_results *results;
     struct mu_packs *packs;
     struct mu_sources *sources;
+    struct mu_json_arena *arena; /* the ride that is being run */
     struct mu_settler settler;
     struct mu_sub *control, *control_all;
     struct mu_lane *lanes; /* all of high, then normal, then low */

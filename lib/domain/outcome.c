@@ -67,9 +67,12 @@ void mu_outcome_write(struct mu_text *out, const struct mu_outcome *o)
 {
     mu_text_putc(out, '{');
     mu_json_put_text(out, "task_id", o->task->id_text);
-    mu_json_put_text(out, "job_id", o->task->job_text);
-    mu_json_put_int(out, "n", o->n);
-    mu_json_put_int(out, "delivery", o->delivery);
+    if (strcmp(o->task->job_text, o->task->id_text) != 0)
+        mu_json_put_text(out, "job_id", o->task->job_text);
+    if (o->n != 1)
+        mu_json_put_int(out, "n", o->n);
+    if (o->delivery != 1)
+        mu_json_put_int(out, "delivery", o->delivery);
     put_digest(out, "task_digest", &o->task->digest);
     if (o->has_input_digest)
         put_digest(out, "input_digest", &o->input_digest);
@@ -79,10 +82,10 @@ void mu_outcome_write(struct mu_text *out, const struct mu_outcome *o)
     if (o->message[0])
         mu_json_put_text(out, "message", o->message);
     mu_json_put_int(out, "records", o->counts.records);
-    mu_json_put_int(out, "bad", o->counts.bad);
-    mu_json_put_int(out, "skipped", o->counts.skipped);
+    put_count(out, "bad", o->counts.bad);
+    put_count(out, "skipped", o->counts.skipped);
     mu_json_put_int(out, "bytes", o->counts.bytes);
-    mu_json_put_int(out, "findings_total", o->findings_total);
+    put_count(out, "findings_total", o->findings_total);
     if (o->findings.len)
         mu_json_put_raw(out, "findings", o->findings);
     if (o->plan.len)
@@ -101,12 +104,7 @@ void mu_tally_write(struct mu_text *out, const struct mu_rule_counts *rules, siz
     for (size_t i = 0; i < count; i++) {
         const struct mu_rule_counts *r = &rules[i];
         mu_text_puts(out, i ? ",{" : "{");
-        mu_json_put_text(out, "rule", r->rule);
-        mu_json_put_text(out, "severity", r->severity);
-        if (r->mode)
-            mu_json_put_text(out, "mode", r->mode);
-        if (r->min_coverage)
-            mu_json_put_text(out, "min_coverage", r->min_coverage);
+        mu_text_puts(out, r->head);
         put_count(out, "pass", r->pass);
         put_count(out, "warn", r->warn);
         put_count(out, "fail", r->fail);

@@ -14,10 +14,10 @@ const char *mu_result_name(enum mu_result r); /* "pass", …, "rejected", … */
 
 /* One rule's counters over the records of a task. In row rules they add up to the records read. */
 struct mu_rule_counts {
-    const char *rule, *severity; /* borrowed from the pack */
+    const char *rule; /* borrowed, as is head */
+    const char *head; /* what stands in every tally of it: "rule":…,"severity":… and, if they are not active and 1, "mode"
+                         and "min_coverage", by which sums over tasks are judged */
     int64_t pass, warn, fail, error, not_evaluated, out_of_scope;
-    const char *mode;         /* "shadow" (no part in the result), "off", or NULL: active */
-    const char *min_coverage; /* "min_coverage":"0.99" if the pack says so, else NULL (1): what sums are judged by */
 };
 
 struct mu_counts {

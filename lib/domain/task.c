@@ -50,7 +50,8 @@ static bool read_task(struct mu_task *t, struct mu_error *err)
 {
     struct mu_digest terms;
     struct mu_span name = t->source ? mu_json_span(t->source, "name") : mu_span_of("records");
-    if (!mu_id_parse(mu_json_span(t->doc, "task_id"), &t->task_id) || !mu_id_parse(mu_json_span(t->doc, "job_id"), &t->job_id) ||
+    struct mu_span task = mu_json_span(t->doc, "task_id"), job = mu_json_span(t->doc, "job_id");
+    if (!mu_id_parse(task, &t->task_id) || !mu_id_parse(job.at ? job : task, &t->job_id) ||
         !parse_stage(mu_json_span(t->doc, "stage"), &t->stage) || !mu_digest_parse(mu_json_span(t->doc, "terms"), &terms) ||
         !mu_copy_text(t->source_name, sizeof(t->source_name), name) ||
         (!t->source && !mu_json_raw(t->raw, "records", &t->records)))
@@ -128,12 +129,13 @@ static bool read_terms(struct mu_ride *r, const json_t *doc, struct mu_span body
     return mu_terms_read(r->terms, json_incref(json_object_get(doc, "terms")), raw, err) || mu_under(err, "/terms");
 }
 
-bool mu_ride_parse(struct mu_ride *out, const char *subject, struct mu_span body, struct mu_error *err)
+bool mu_ride_parse(struct mu_ride *out, const char *subject, struct mu_span body, struct mu_json_arena *arena,
+                   struct mu_error *err)
 {
     MU_AUTO(mu_json_free) json_t *doc = NULL;
     struct mu_ride r = {.n = 0};
     struct mu_error why = {0};
-    if (!mu_json_parse(&doc, body, MU_TASK_MESSAGE_MAX, &why) || !mu_schema_check(mu_schema_builtin("ride"), doc, &why))
+    if (!mu_json_arena_parse(arena, &doc, body, MU_TASK_MESSAGE_MAX, &why) || !mu_schema_check(mu_schema_builtin("ride"), doc, &why))
         return mu_reject(err, "bad_task", why.pointer, "%s", why.text);
     r.n = mu_json_int(doc, "n", 0);
     r.fresh = mu_json_bool(doc, "fresh", false);

@@ -12,6 +12,7 @@
 #include "base/id.h"
 #include "domain/names.h"
 #include "domain/terms.h"
+#include "format/json_arena.h"
 
 #define MU_TASK_V 1
 #define MU_RIDE_TASKS_MAX 256
@@ -63,9 +64,11 @@ struct mu_ride {
     struct mu_task *tasks;           /* owned */
     size_t count;
 };
-/* Checks the body against schema and subject, and the members against the terms. The body must outlive the ride.
+/* Checks the body against schema and subject, and the members against the terms. The body must outlive the ride,
+ * and so must the arena's content (NULL: no arena).
  * MU_REJECTED (bad_task): a member or the message itself is not as it must be; err->pointer says which. */
-MU_MUST bool mu_ride_parse(struct mu_ride *out, const char *subject, struct mu_span body, struct mu_error *err);
+MU_MUST bool mu_ride_parse(struct mu_ride *out, const char *subject, struct mu_span body, struct mu_json_arena *arena,
+                           struct mu_error *err);
 void mu_ride_fini(struct mu_ride *r);
 MU_DEFINE_AUTO_VALUE(struct mu_ride, mu_ride_fini)
 

@@ -32,7 +32,8 @@ bool store_fault(struct mu_error *err, const PGconn *conn, const PGresult *resul
     const char *text = state ? PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY) : PQerrorMessage(conn);
     enum mu_fault fault = state ? fault_of(state) : MU_UNAVAILABLE;
     size_t len = strcspn(text ? text : "", "\n");
-    return mu_fail(err, fault, "%s: %.*s%s%s%s", what, (int)len, text ? text : "no reason given", state ? " (" : "",
+    bool again = state && strncmp(state, "40", 2) == 0;
+    return mu_fail_code(err, fault, again ? "again" : "", "%s: %.*s%s%s%s", what, (int)len, text ? text : "no reason given", state ? " (" : "",
                    state ? state : "", state ? ")" : "");
 }
 
@@ -164,21 +165,25 @@ static bool prepare(struct mu_store *s, int statement, const struct mu_args *arg
     return s->prepared[statement];
 }
 
-bool mu_store_run(struct mu_store *s, int statement, const struct mu_args *args, struct mu_rows **rows,
-                  struct mu_error *err)
-{
+/* How libpq wants the parameters. */
+struct bound {
     const char *values[STORE_ARGS_MAX];
-    int lengths[STORE_ARGS_MAX], formats[STORE_ARGS_MAX], count = args ? args->count : 0;
-    if (args && !mu_text_ok(&args->bytes, err))
-        return false;
-    if (!prepare(s, statement, args, err))
-        return false;
-    for (int i = 0; i < count; i++) {
-        values[i] = args->arg[i].null ? NULL : args->bytes.at + args->arg[i].at;
-        lengths[i] = (int)args->arg[i].len;
-        formats[i] = args->arg[i].binary;
+    int lengths[STORE_ARGS_MAX], formats[STORE_ARGS_MAX], count;
+};
+
+static void bind(struct bound *b, const struct mu_args *args)
+{
+    b->count = args ? args->count : 0;
+    for (int i = 0; i < b->count; i++) {
+        b->values[i] = args->arg[i].null ? NULL : args->bytes.at + args->arg[i].at;
+        b->lengths[i] = (int)args->arg[i].len;
+        b->formats[i] = args->arg[i].binary;
     }
-    PGresult *r = PQexecPrepared(s->conn, s->statements[statement].name, count, values, lengths, formats, 0);
+}
+
+/* Takes the answer. */
+static bool take_rows(struct mu_store *s, int statement, PGresult *r, struct mu_rows **rows, struct mu_error *err)
+{
     ExecStatusType status = PQresultStatus(r);
     if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK) {
         store_fault(err, s->conn, r, s->statements[statement].name);
@@ -197,6 +202,53 @@ bool mu_store_run(struct mu_store *s, int statement, const struct mu_args *args,
     made->result = r;
     *rows = made;
     return true;
+}
+
+bool mu_store_run(struct mu_store *s, int statement, const struct mu_args *args, struct mu_rows **rows,
+                  struct mu_error *err)
+{
+    struct bound b;
+    if (args && !mu_text_ok(&args->bytes, err))
+        return false;
+    if (!prepare(s, statement, args, err))
+        return false;
+    bind(&b, args);
+    PGresult *r = PQexecPrepared(s->conn, s->statements[statement].name, b.count, b.values, b.lengths, b.formats, 0);
+    return take_rows(s, statement, r, rows, err);
+}
+
+bool mu_store_start(struct mu_store *s, int statement, const struct mu_args *args, struct mu_error *err)
+{
+    struct bound b;
+    if (args && !mu_text_ok(&args->bytes, err))
+        return false;
+    if (!prepare(s, statement, args, err))
+        return false;
+    bind(&b, args);
+    s->started = statement;
+    /* the session is in blocking mode: what has been handed over has left */
+    return PQsendQueryPrepared(s->conn, s->statements[statement].name, b.count, b.values, b.lengths, b.formats, 0) ||
+           store_fault(err, s->conn, NULL, s->statements[statement].name);
+}
+
+bool mu_store_ready(struct mu_store *s)
+{
+    return !PQconsumeInput(s->conn) || !PQisBusy(s->conn);
+}
+
+bool mu_store_finish(struct mu_store *s, struct mu_rows **rows, struct mu_error *err)
+{
+    PGresult *answer = NULL;
+    for (PGresult *r; (r = PQgetResult(s->conn)); answer = r) /* the last one is what counts */
+        PQclear(answer);
+    return take_rows(s, s->started, answer, rows, err);
+}
+
+void mu_store_abandon(struct mu_store *s)
+{
+    PQfinish(s->conn);
+    s->conn = NULL;
+    s->in_transaction = false;
 }
 
 bool mu_store_begin(struct mu_store *s, struct mu_error *err)

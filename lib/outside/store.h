@@ -65,11 +65,22 @@ int64_t mu_row_i64(const struct mu_rows *r, size_t row, int column);
 bool mu_row_bool(const struct mu_rows *r, size_t row, int column);
 MU_MUST bool mu_row_id(const struct mu_rows *r, size_t row, int column, struct mu_id *out);
 
-/* Runs one statement. *rows may be NULL if not wanted. A lost connection during COMMIT is MU_UNAVAILABLE with code
+/* Runs one statement. *rows may be NULL if not wanted. MU_UNAVAILABLE with code "again": a serialization failure or a
+ * deadlock, the same transaction once more may succeed at once. A lost connection during COMMIT is MU_UNAVAILABLE with code
  * "commit_unknown": the caller reads back before it answers. Reconnecting is mu_store_reconnect, by the program's
  * loop. */
 MU_MUST bool mu_store_run(struct mu_store *s, int statement, const struct mu_args *args, struct mu_rows **rows,
                           struct mu_error *err);
+/* The same in two halves, so that the caller can work while the server does: the parameters are sent when start
+ * returns; nothing else may be run on the session before finish, which waits for the answer. ready: it has come (or
+ * the session is lost, which finish tells); ask again when mu_store_socket can be read. */
+MU_MUST bool mu_store_start(struct mu_store *s, int statement, const struct mu_args *args, struct mu_error *err);
+bool mu_store_ready(struct mu_store *s);
+MU_MUST bool mu_store_finish(struct mu_store *s, struct mu_rows **rows, struct mu_error *err);
+/* Ends the session, whatever is under way in it: an open transaction is rolled back by the server. Afterwards it is
+ * not alive until mu_store_reconnect. */
+void mu_store_abandon(struct mu_store *s);
+
 MU_MUST bool mu_store_begin(struct mu_store *s, struct mu_error *err);
 MU_MUST bool mu_store_commit(struct mu_store *s, struct mu_error *err);
 void mu_store_rollback(struct mu_store *s); /* also fine when nothing is open or the connection is gone */

@@ -40,6 +40,7 @@ struct mu_store {
     bool prepared[STORE_STATEMENTS_MAX];
     char listening[64];
     bool in_transaction;
+    int started; /* the statement under way, by mu_store_start */
 };
 
 bool store_fault(struct mu_error *err, const PGconn *conn, const PGresult *result, const char *what);

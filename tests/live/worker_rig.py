@@ -204,6 +204,7 @@ class Rig:
             check_schema("result", message)
             deferred += message.get("deferred", [])
             for outcome in message.get("outcomes", []):
+                outcome = {"job_id": outcome["task_id"], "n": 1, "delivery": 1, "bad": 0, "skipped": 0, "findings_total": 0, **outcome}
                 outcome["rules"] = message["tallies"][outcome["tally"]] if "tally" in outcome else []
                 outcomes.append(outcome)
                 findings += [dict(f, task_id=outcome["task_id"]) for f in outcome.get("findings", [])]

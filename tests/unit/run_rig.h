@@ -162,12 +162,18 @@ __attribute__((unused)) static void rig_summary(const struct mu_run *run, struct
     mu_text_addf(out, "result %d records %lld bad %lld bytes %lld findings %lld", (int)mu_run_result(run),
                  (long long)c.records, (long long)c.bad, (long long)c.bytes,
                  (long long)mu_run_findings_total(run));
-    for (size_t i = 0; i < count; i++)
-        mu_text_addf(out, "\n%s %s p%lld w%lld f%lld e%lld n%lld o%lld%s%s", rules[i].rule, rules[i].severity,
+    for (size_t i = 0; i < count; i++) {
+        char head[200];
+        (void)snprintf(head, sizeof(head), "{%s}", rules[i].head);
+        json_t *doc = json_loads(head, 0, NULL);
+        const char *mode = mu_json_text(doc, "mode");
+        CHECK_TEXT(mu_json_text(doc, "rule"), rules[i].rule);
+        mu_text_addf(out, "\n%s %s p%lld w%lld f%lld e%lld n%lld o%lld%s%s", rules[i].rule, mu_json_text(doc, "severity"),
                      (long long)rules[i].pass, (long long)rules[i].warn, (long long)rules[i].fail,
                      (long long)rules[i].error, (long long)rules[i].not_evaluated,
-                     (long long)rules[i].out_of_scope, rules[i].mode ? " " : "",
-                     rules[i].mode ? rules[i].mode : "");
+                     (long long)rules[i].out_of_scope, mode ? " " : "", mode ? mode : "");
+        json_decref(doc);
+    }
 }
 
 /* A run from the beginning to the end: findings, and behind them the summary or the failure. */

@@ -10,17 +10,22 @@
 void finding_writer_init(struct finding_writer *w, const struct mu_ready *ready, const struct mu_task *task,
                          const struct mu_digest *source_digest, struct mu_text *message)
 {
+    *w = (struct finding_writer){.ready = ready, .task = task, .source_digest = source_digest, .message = message};
+}
+
+/* What all findings have in common. */
+static void begin(struct finding_writer *w)
+{
     char hex[MU_DIGEST_HEX];
-    *w = (struct finding_writer){.ready = ready,
-                                 .task_id = task->task_id,
-                                 .source_name = mu_span_of(task->source_name),
-                                 .message = message};
-    mu_digest_format(source_digest, w->source_hex);
+    if (w->begun)
+        return;
+    w->begun = true;
+    mu_digest_format(w->source_digest, w->source_hex);
     mu_sha_init(&w->id_begin);
-    mu_sha_member(&w->id_begin, mu_span_of(task->id_text));
-    mu_digest_format(&ready->pack->digest, hex);
+    mu_sha_member(&w->id_begin, mu_span_of(w->task->id_text));
+    mu_digest_format(&w->ready->pack->digest, hex);
     mu_sha_member(&w->id_begin, mu_span_of(hex));
-    mu_digest_format(&ready->params_digest, hex);
+    mu_digest_format(&w->ready->params_digest, hex);
     mu_sha_member(&w->id_begin, mu_span_of(hex));
 }
 
@@ -40,7 +45,7 @@ static void write_id(const struct finding_writer *w, struct mu_text *out, const 
     mu_sha_member(&sha, mu_span("", 0));
     const struct mu_digest digest = mu_sha_end(&sha);
     char text[MU_ID_MAX];
-    mu_id_format(mu_id_derive(w->task_id, &digest), text);
+    mu_id_format(mu_id_derive(w->task->task_id, &digest), text);
     mu_text_puts(out, "{\"finding_id\":\"");
     mu_text_puts(out, text);
 }
@@ -55,7 +60,7 @@ static void write_fingerprint(const struct finding_writer *w, struct mu_text *ou
     mu_sha_init(&sha);
     mu_sha_member(&sha, mu_span_of(pack->name));
     mu_sha_member(&sha, mu_span_of(rule));
-    mu_sha_member(&sha, w->source_name);
+    mu_sha_member(&sha, mu_span_of(w->task->source_name));
     if (pack->identity_count && !rec->bad) {
         for (size_t i = 0; i < pack->identity_count; i++)
             mu_sha_member(&sha, rec->values[w->ready->identity[i]].text);
@@ -70,11 +75,12 @@ static void write_fingerprint(const struct finding_writer *w, struct mu_text *ou
     mu_text_puts(out, "\",");
 }
 
-static void write_begin(const struct finding_writer *w, struct mu_text *out, const char *rule,
+static void write_begin(struct finding_writer *w, struct mu_text *out, const char *rule,
                         const struct mu_record *rec, const char *head, bool warn, bool shadow)
 {
     char buf[NUMBER_MAX];
     const struct mu_span record_no = number(rec->at.record_no, buf);
+    begin(w);
     if (out->len)
         mu_text_putc(out, ',');
     write_id(w, out, rule, record_no);
@@ -212,7 +218,7 @@ static struct mu_span message_of(const struct finding_writer *w, const struct re
     return mu_span_of(rule->rule->title ? rule->rule->title : rule->rule->check->title);
 }
 
-void finding_write(const struct finding_writer *w, struct mu_text *out, const struct ready_rule *rule,
+void finding_write(struct finding_writer *w, struct mu_text *out, const struct ready_rule *rule,
                    bool warn, const struct mu_record *rec, struct mu_span message)
 {
     bool cut = false;
@@ -226,7 +232,7 @@ void finding_write(const struct finding_writer *w, struct mu_text *out, const st
     mu_text_puts(out, "}}");
 }
 
-void finding_write_bad_record(const struct finding_writer *w, struct mu_text *out,
+void finding_write_bad_record(struct finding_writer *w, struct mu_text *out,
                               const struct mu_record *rec)
 {
     static const char head[] =

@@ -127,7 +127,7 @@ static bool settle_params(struct mu_ready *r, const json_t *given, struct mu_err
         if (!json_is_string(value) ||
             !mu_type_fits(param->type, mu_span(json_string_value(value), json_string_length(value))))
             return mu_reject(err, "invalid", pointer, "the value is no %s", mu_type_name(param->type));
-        json_object_set(r->params, name, value);
+        json_object_set_new(r->params, name, json_stringn(json_string_value(value), json_string_length(value)));
     }
     for (size_t i = 0; i < r->pack->param_count; i++) {
         const struct mu_param *param = &r->pack->params[i];
@@ -169,6 +169,11 @@ static bool write_head(struct mu_ready *r, struct ready_rule *rr, struct mu_erro
     mu_json_put_text(&text, "rule", rr->rule->id);
     mu_json_put_text(&text, "severity", rr->rule->severity);
     rr->head = mu_pool_text(r->pool, mu_text_span(&text));
+    if (rr->rule->mode != MU_MODE_ACTIVE)
+        mu_json_put_text(&text, "mode", rr->rule->mode == MU_MODE_SHADOW ? "shadow" : "off");
+    if (rr->rule->min_coverage_text)
+        mu_json_put_text(&text, "min_coverage", rr->rule->min_coverage_text);
+    rr->tally_head = mu_pool_text(r->pool, mu_text_span(&text));
     mu_text_reset(&text);
     mu_text_putc(&text, '{');
     for (size_t i = 0; i < rr->list_count; i++) {

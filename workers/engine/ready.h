@@ -15,6 +15,7 @@ struct ready_rule {
     size_t *lists; /* that it looks into, in the order of the pack */
     size_t list_count;
     const char *head;       /* of its findings: "rule":…,"severity":… */
+    const char *tally_head; /* of its counters: the same, and mode and min_coverage if they are special */
     const char *lists_json; /* of its findings: {alias: "name@version sha256:…"}, or NULL */
 };
 

@@ -69,15 +69,11 @@ static bool open_reader(struct mu_run *run, const struct mu_run_setup *setup, st
 
 static bool begin_rules(struct mu_run *run, struct mu_error *err)
 {
-    static const char *const modes[] = {[MU_MODE_SHADOW] = "shadow", [MU_MODE_OFF] = "off"};
     const struct mu_ready *ready = run->ready;
     struct mu_env env = ready_env(ready, run->pool);
     for (size_t i = 0; i < ready->rule_count; i++) {
         const struct ready_rule *rr = &ready->rules[i];
-        run->counts[i] = (struct mu_rule_counts){.rule = rr->rule->id,
-                                                 .severity = rr->rule->severity,
-                                                 .mode = modes[rr->rule->mode],
-                                                 .min_coverage = rr->rule->min_coverage_text};
+        run->counts[i] = (struct mu_rule_counts){.rule = rr->rule->id, .head = rr->tally_head};
         if (rr->runs && !rr->rule->check->begin(&run->states[i], &env, rr->conf, err))
             return mu_while(err, "rule %s", rr->rule->id);
     }
@@ -292,7 +288,9 @@ static void sort_counts(struct mu_run *run)
     for (size_t i = 0; i <= run->ready->rule_count; i++) {
         if (bad_due && (i == run->ready->rule_count || strcmp(run->counts[i].rule, MU_BAD_RECORD_RULE) > 0)) {
             run->sorted[run->sorted_count++] = (struct mu_rule_counts){
-                .rule = MU_BAD_RECORD_RULE, .severity = MU_BAD_RECORD_SEVERITY, .fail = run->bad};
+                .rule = MU_BAD_RECORD_RULE,
+                .head = "\"rule\":\"" MU_BAD_RECORD_RULE "\",\"severity\":\"" MU_BAD_RECORD_SEVERITY "\"",
+                .fail = run->bad};
             bad_due = false;
         }
         if (i < run->ready->rule_count)
