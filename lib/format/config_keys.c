@@ -40,7 +40,7 @@ const struct mu_key mu_config_keys[] = {
     {"nats.user", MU_KEY_TEXT, AT(nats_user), "", 0, 255, "user name"},
     {"postgres.conninfo", MU_KEY_SECRET, AT(postgres_conninfo), "", 0, 4095, "libpq connection string or URI; service=… keeps it out of here"},
     {"queues.names", MU_KEY_LIST, AT(queues), "default", 1, 63, "the queues that exist"},
-    {"recorder.batch_bytes", MU_KEY_SIZE, AT(recorder_batch_bytes), "8MiB", MIB, 64 * MIB, "most bytes of results in one commit"},
+    {"recorder.batch_bytes", MU_KEY_SIZE, AT(recorder_batch_bytes), "2MiB", MIB, 64 * MIB, "most bytes of results in one commit"},
     {"recorder.batch_messages", MU_KEY_INT, AT(recorder_batch_messages), "5000", 1, 5000, "most result messages in one commit"},
     {"stream.events_bytes", MU_KEY_SIZE, AT(stream_events_bytes), "512MiB", MIB, 1024 * GIB, "max_bytes of MUSTER_EVENTS"},
     {"stream.intake_bytes", MU_KEY_SIZE, AT(stream_intake_bytes), "512MiB", MIB, 1024 * GIB, "max_bytes of MUSTER_INTAKE"},
