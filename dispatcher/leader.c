@@ -7,7 +7,9 @@
 #include "publish.h"
 #include "reconcile.h"
 #include "resolve.h"
+#include "setback.h"
 #include "statements.h"
+#include "stray.h"
 
 #include <unistd.h>
 
@@ -16,6 +18,7 @@
 #define TRY_MS 2000
 #define SWEEP_MS 2000       /* rows of the outbox that nobody has published */
 #define RECOUNT_MS 30000
+#define RARELY 2             /* what is looked at once in so many passes of the reconciler */
 #define MAINTAIN_MS 3600000
 #define RETRIES_AT_ONCE 500
 
@@ -23,9 +26,11 @@ struct leader {
     struct dispatcher *d;
     struct mu_store *beat; /* own session: the beat must not wait for a long statement */
     bool leading;
-    int64_t try_ms, beat_ms, sweep_ms, reconcile_ms, recount_ms, maintain_ms;
+    int64_t try_ms, beat_ms, sweep_ms, reconcile_ms, recount_ms, maintain_ms, setback_ms, stray_ms;
     struct reconciler reconciler;
     struct leftovers leftovers;
+    struct setback setback;
+    struct stray stray;
     char created[40];      /* of MUSTER_TASKS, as last seen: another one means that the store was wiped */
 };
 
@@ -37,6 +42,8 @@ bool leader_new(struct leader **out, struct dispatcher *d, struct mu_error *err)
     l->d = d;
     l->reconciler.d = d;
     l->leftovers.d = d;
+    l->setback.d = d;
+    l->stray.d = d;
     *out = l;
     return true;
 }
@@ -86,6 +93,7 @@ static bool try_to_lead(struct leader *l, struct mu_error *err)
     if (!mu_row_bool(rows, 0, 0))
         return end_stale(l, err);
     l->leading = true;
+    l->setback.known = false; /* another leader may have noted it meanwhile */
     mu_say(MU_INFO, "leading: reconciling, retries and partitions are done here");
     return true;
 }
@@ -166,7 +174,7 @@ static bool due(int64_t *at, int64_t every_ms, int64_t now, int64_t *next_ms)
 
 bool leader_step(struct leader *l, int64_t *next_ms, struct mu_error *err)
 {
-    int64_t now = mu_clock_ms();
+    int64_t now = mu_clock_ms(), pass_ms = l->d->config->dispatcher_reconcile_ms;
     bool at_end = true;
     *next_ms = TRY_MS;
     if (!l->leading) {
@@ -185,7 +193,7 @@ bool leader_step(struct leader *l, int64_t *next_ms, struct mu_error *err)
         return false;
     if (due(&l->recount_ms, RECOUNT_MS, now, next_ms) && !recount(l, err))
         return false;
-    if (due(&l->reconcile_ms, l->d->config->dispatcher_reconcile_ms, now, next_ms)) {
+    if (due(&l->reconcile_ms, pass_ms, now, next_ms)) {
         if (!look_at_stream(l, err) || !reconcile_slice(&l->reconciler, &at_end, err) ||
             !leftovers_slice(&l->leftovers, err))
             return false;
@@ -194,5 +202,9 @@ bool leader_step(struct leader *l, int64_t *next_ms, struct mu_error *err)
             *next_ms = 0;
         }
     }
+    if (due(&l->setback_ms, RARELY * pass_ms, now, next_ms) && !setback_look(&l->setback, err))
+        return false;
+    if (due(&l->stray_ms, RARELY * pass_ms, now, next_ms) && !stray_slice(&l->stray, err))
+        return false;
     return true;
 }

@@ -22,6 +22,7 @@
 #define VERIFY_MS 10000
 #define THIN_MS 600000
 #define BROKER_LOST_MS 5000
+#define CATCH_UP_MS 100
 
 static bool open_bus(struct recorder *r, struct mu_error *err)
 {
@@ -140,7 +141,7 @@ static bool take(struct recorder *r, struct mu_error *err)
         if (!results_add(r->batch, m, err))
             return false;
     }
-    r->more = recorder_is_full(r) || r->next <= r->catch_up;
+    r->more = recorder_is_full(r);
     if (r->batch->count)
         MU_FAILPOINT("recorder.pulled");
     return true;
@@ -318,7 +319,10 @@ static int64_t turn(struct recorder *r)
         return 1;
     }
     mu_backoff_reset(&r->backoff);
-    return r->beat_ms - mu_clock_ms() > 0 ? r->beat_ms - mu_clock_ms() : 1;
+    int64_t wait_ms = r->beat_ms - mu_clock_ms();
+    if (r->next <= r->catch_up && wait_ms > CATCH_UP_MS)
+        wait_ms = CATCH_UP_MS; /* what is not delivered wakes nobody */
+    return wait_ms > 0 ? wait_ms : 1;
 }
 
 static void wake(void *bus)

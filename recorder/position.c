@@ -66,12 +66,18 @@ bool position_settle(struct recorder *r, struct mu_error *err)
 
 bool position_fill_gap(struct recorder *r, uint64_t sequence, struct mu_error *err)
 {
+    struct mu_stream_state state = {0};
     int64_t missing = 0;
+    bool found = false;
     for (; r->next < sequence && !recorder_is_full(r); r->next++) {
         MU_AUTO(mu_message_free) struct mu_message *m = NULL;
         if (!mu_stream_get(r->bus, MU_STREAM_RESULTS, r->next, &m, err))
             return mu_while(err, "fetching result %llu", (unsigned long long)r->next);
-        if (!m) {
+        if (!m) { /* not there any more, or not yet: a stream that went back grows again */
+            if (!found && !mu_stream_find(r->bus, MU_STREAM_RESULTS, &found, &state, err))
+                return false;
+            if (r->next > state.last_sequence)
+                break;
             missing++;
             continue;
         }

@@ -33,7 +33,7 @@ struct recorder {
     struct results *flight;     /* being recorded while the other is filled; NULL: none is */
     struct position position;
     uint64_t next;              /* sequence that is to be taken next: behind the batch, or the position */
-    uint64_t catch_up;          /* up to here a predecessor had pulled: read by sequence, nobody delivers it soon */
+    uint64_t catch_up;          /* up to here the consumer has delivered: read by sequence, nobody delivers it soon */
     struct mu_message *held;    /* taken, and waiting for a gap before it to be filled */
     bool active;                /* holds the lock */
     bool more;                  /* the last batch was full: more is waiting */
@@ -42,9 +42,11 @@ struct recorder {
     uint64_t generation;
 };
 
+/* Nothing is added behind a plan: in a replay the outcomes of its shards follow at once, and a batch cannot record what
+ * it has still to make. */
 static inline bool recorder_is_full(const struct recorder *r)
 {
-    return r->batch->count >= (size_t)r->config->recorder_batch_messages ||
+    return r->batch->planned || r->batch->count >= (size_t)r->config->recorder_batch_messages ||
            r->batch->bytes >= (size_t)r->config->recorder_batch_bytes;
 }
 
@@ -52,8 +54,8 @@ static inline bool recorder_is_full(const struct recorder *r)
 /* Reads the position and compares it with the stream; if the stream went back or is new, notes the newest kept
  * position that still matches, or the stream's beginning, in a commit of its own. */
 MU_MUST bool position_settle(struct recorder *r, struct mu_error *err);
-/* Fetches what lies before `sequence` and was not delivered (a dead predecessor had pulled it), until the batch is
- * full: r->next tells how far it came. */
+/* Fetches what lies before `sequence` and was not delivered (a dead predecessor had pulled it, or the consumer is ahead
+ * of a stream that went back), until the batch is full or the stream ends: r->next tells how far it came. */
 MU_MUST bool position_fill_gap(struct recorder *r, uint64_t sequence, struct mu_error *err);
 
 /* ---- lock.c ---- */

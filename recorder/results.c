@@ -237,6 +237,7 @@ static bool add_outcome(struct results *r, const struct outcome_row *head, const
     if (*good && tally >= 0 && !find_tally(r, o->task, tallies->rules[tally], &tallies->digests[tally], &o->tally, err))
         return false;
     r->outcome_count++;
+    r->planned |= mu_span_is(o->result, "planned");
     const json_t *riding = json_object_get(doc, "findings");
     struct mu_span list;
     if (!*good || !json_array_size(riding))
@@ -386,6 +387,7 @@ void results_reset(struct results *r)
     }
     if (r->arena)
         mu_json_arena_reset(r->arena);
+    r->planned = false;
     r->count = r->bytes = r->tally_count = r->outcome_count = r->finding_count = r->deferred_count = r->quarantine_count = 0;
     memset(r->tally_heads, 0, sizeof(r->tally_heads));
 }

@@ -56,6 +56,7 @@ struct results {
     json_t **docs;                /* owned; NULL for what is no JSON */
     struct mu_json_arena *arena;  /* borrowed; holds the documents of this batch alone; NULL: none */
     size_t count, room, bytes;
+    bool planned;                 /* a plan is in it: the tasks that it makes are known only once it is recorded */
     struct outcome_row *outcomes;
     struct finding_row *findings;
     struct deferred_row *deferred;

@@ -171,6 +171,8 @@ struct mu_consumer_state {
 };
 MU_MUST bool mu_consumer_find(struct mu_bus *bus, const char *stream, const char *consumer, bool *found,
                               struct mu_consumer_state *out, struct mu_error *err);
+/* One that is not there is fine. */
+MU_MUST bool mu_consumer_delete(struct mu_bus *bus, const char *stream, const char *consumer, struct mu_error *err);
 /* Any $JS.API call: subject without the API prefix; the answer's JSON text is appended to `answer`. */
 MU_MUST bool mu_js_api(struct mu_bus *bus, const char *what, struct mu_span body, struct mu_text *answer,
                        struct mu_error *err);

@@ -119,23 +119,34 @@ bool mu_kv_purge(struct mu_bus *bus, const char *bucket, const char *key, uint64
     return put(bus, bucket, key, mu_span("", 0), headers, expected == UINT64_MAX ? 2 : 3, &ack, err);
 }
 
-bool mu_kv_walk(struct mu_bus *bus, const char *bucket, mu_kv_each *each, void *ctx, struct mu_error *err)
+bool mu_kv_next(struct mu_bus *bus, const char *bucket, uint64_t *sequence, char key[MU_SUBJECT_MAX], struct mu_entry *out,
+                bool *found, struct mu_error *err)
 {
     char stream[MU_SUBJECT_MAX], filter[MU_SUBJECT_MAX];
-    MU_AUTO(mu_entry_free) struct mu_entry entry = {0};
+    MU_AUTO(mu_message_free) struct mu_message *m = NULL;
     mu_stream_of_bucket(stream, bucket);
     mu_subject_of_key(filter, bucket, ">");
-    for (uint64_t sequence = 1;;) {
-        MU_AUTO(mu_message_free) struct mu_message *m = NULL;
-        if (!mu_stream_next(bus, stream, sequence, filter, &m, err))
-            return mu_while(err, "walking bucket %s", bucket);
-        if (!m)
-            return true;
-        sequence = m->stream_sequence + 1;
-        fill_entry(&entry, m);
-        if (!mu_text_ok(&entry.value, err))
-            return mu_while(err, "walking bucket %s", bucket);
-        if (entry.present && !each(ctx, m->subject + strlen(filter) - 1, &entry))
+    if (!mu_stream_next(bus, stream, *sequence ? *sequence : 1, filter, &m, err))
+        return mu_while(err, "walking bucket %s", bucket);
+    *found = m != NULL;
+    if (!m)
+        return true;
+    *sequence = m->stream_sequence + 1;
+    fill_entry(out, m);
+    snprintf(key, MU_SUBJECT_MAX, "%s", m->subject + strlen(filter) - 1);
+    return mu_text_ok(&out->value, err) || mu_while(err, "walking bucket %s", bucket);
+}
+
+bool mu_kv_walk(struct mu_bus *bus, const char *bucket, mu_kv_each *each, void *ctx, struct mu_error *err)
+{
+    MU_AUTO(mu_entry_free) struct mu_entry entry = {0};
+    char key[MU_SUBJECT_MAX];
+    bool found = true;
+    for (uint64_t sequence = 0; found;) {
+        if (!mu_kv_next(bus, bucket, &sequence, key, &entry, &found, err))
+            return false;
+        if (found && entry.present && !each(ctx, key, &entry))
             return true;
     }
+    return true;
 }

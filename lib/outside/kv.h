@@ -26,6 +26,10 @@ MU_MUST bool mu_kv_cas(struct mu_bus *bus, const char *bucket, const char *key, 
 /* Leaves a marker; with expected = UINT64_MAX unconditionally. MU_LOST as above. */
 MU_MUST bool mu_kv_purge(struct mu_bus *bus, const char *bucket, const char *key, uint64_t expected,
                          struct mu_error *err);
+/* Walks in steps: the first key at or after *sequence, which moves behind it; out->present is false for a marker.
+ * *found is false at the end. *out is filled anew. */
+MU_MUST bool mu_kv_next(struct mu_bus *bus, const char *bucket, uint64_t *sequence, char key[MU_SUBJECT_MAX],
+                        struct mu_entry *out, bool *found, struct mu_error *err);
 /* Calls `each` for every present key, in sequence order; no consumer is made. `each` returns false to stop. */
 typedef bool mu_kv_each(void *ctx, const char *key, const struct mu_entry *entry);
 MU_MUST bool mu_kv_walk(struct mu_bus *bus, const char *bucket, mu_kv_each *each, void *ctx,

@@ -228,3 +228,14 @@ bool mu_stream_delete(struct mu_bus *bus, const char *stream, uint64_t sequence,
         return refused(doc, what, code, err);
     return true;
 }
+
+bool mu_consumer_delete(struct mu_bus *bus, const char *stream, const char *consumer, struct mu_error *err)
+{
+    char what[2 * MU_SUBJECT_MAX];
+    MU_AUTO(mu_json_free) json_t *doc = NULL;
+    int code = 0;
+    snprintf(what, sizeof(what), "CONSUMER.DELETE.%s.%s", stream, consumer);
+    if (!ask_json(bus, what, mu_span("", 0), &doc, &code, err))
+        return false;
+    return !code || code == NOT_FOUND_CONSUMER || code == NOT_FOUND_STREAM || refused(doc, what, code, err);
+}

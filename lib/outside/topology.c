@@ -160,9 +160,9 @@ static bool streams(struct builder *b, struct mu_error *err)
 {
     const struct mu_config *c = b->config;
     return stream(b, "stream",
-                  json_pack("{s:s,s:[s],s:I,s:I,s:I,s:i,s:b}", "name", MU_STREAM_INTAKE, "subjects", MU_SUBJECT_INTAKE, "max_age",
+                  json_pack("{s:s,s:[s],s:I,s:I,s:I,s:i,s:b,s:b}", "name", MU_STREAM_INTAKE, "subjects", MU_SUBJECT_INTAKE, "max_age",
                             (json_int_t)(14 * DAY_NS), "max_bytes", (json_int_t)c->stream_intake_bytes, "duplicate_window",
-                            (json_int_t)(SECOND_NS / 10), "max_msg_size", 1048576, "deny_delete", 1), err) &&
+                            (json_int_t)(SECOND_NS / 10), "max_msg_size", 1048576, "allow_direct", 1, "deny_delete", 1), err) &&
            stream(b, "stream",
                   json_pack("{s:s,s:[s],s:s,s:I,s:I,s:i,s:b,s:b}", "name", MU_STREAM_TASKS, "subjects", MU_SUBJECTS_TASK, "retention",
                             "workqueue", "max_bytes", (json_int_t)c->stream_tasks_bytes, "duplicate_window",

@@ -251,6 +251,13 @@ create table muster.recorder_position (
 );
 comment on table muster.recorder_position is 'How far MUSTER_RESULTS has been recorded: the newest row rules; one is kept per minute for an hour, then per day.';
 
+create table muster.intake_mark (
+    one boolean primary key default true check (one),
+    created text not null, sequence bigint not null, stored_at timestamptz not null,
+    noted_at timestamptz not null default now()
+);
+comment on table muster.intake_mark is 'The newest message of MUSTER_INTAKE that the leader has seen: one row. If the stream holds another one there, its store has gone back.';
+
 create table muster.audit (
     seq bigint primary key,
     at timestamptz not null,

@@ -19,6 +19,24 @@ create function muster.known_tasks(ids uuid[]) returns setof uuid
     $$;
 comment on function muster.known_tasks is 'Those of the ids that are tasks of ours.';
 
+create function muster.done_tasks(ids uuid[]) returns setof uuid
+    language sql stable security definer set search_path = pg_catalog, muster set enable_hashjoin = off set enable_mergejoin = off set jit = off
+    as $$ select x.id from unnest(ids) as x(id) where exists (select from muster.outcome o where o.task_id = x.id) $$;
+comment on function muster.done_tasks is 'Those of the ids that have their outcome.';
+
+create function muster.intake_noted() returns table (created text, sequence bigint, stored_at timestamptz)
+    language sql stable security definer set search_path = pg_catalog, muster
+    as $$ select created, sequence, stored_at from muster.intake_mark $$;
+comment on function muster.intake_noted is 'The newest intake message that a leader has noted; no row if none has.';
+
+create function muster.intake_note(stream text, at_sequence bigint, at_stored timestamptz) returns void
+    language sql volatile security definer set search_path = pg_catalog, muster
+    as $$
+    insert into muster.intake_mark as m (created, sequence, stored_at) values (stream, at_sequence, at_stored)
+    on conflict (one) do update set created = excluded.created, sequence = excluded.sequence, stored_at = excluded.stored_at, noted_at = now()
+    $$;
+comment on function muster.intake_note is 'Notes the newest message of the intake.';
+
 create function muster.rides_needed(rides uuid[], ns int[]) returns setof uuid
     language sql stable security definer set search_path = pg_catalog, muster set enable_hashjoin = off set enable_mergejoin = off
     as $$

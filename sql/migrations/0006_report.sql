@@ -220,7 +220,7 @@ grant execute on function muster.claim_keys, muster.accept_jobs, muster.outbox_p
     muster.outbox_event_done, muster.reject, muster.pack_put, muster.pack_resolve, muster.packs, muster.lists_pinned,
     muster.open_tasks, muster.known_tasks, muster.rides_needed, muster.republish, muster.reconcile_candidates, muster.reconcile_note,
     muster.outbox_settled, muster.retry_due, muster.recount_stages, muster.counts, muster.job_status, muster.maintain,
-    muster.positions to muster_dispatcher;
+    muster.positions, muster.done_tasks, muster.intake_noted, muster.intake_note to muster_dispatcher;
 grant execute on function muster.record_batch, muster.position_note, muster.positions, muster.positions_thin, muster.counts to muster_recorder;
 grant select on muster.schema_migration to muster_dispatcher, muster_recorder;
 

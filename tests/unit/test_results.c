@@ -82,6 +82,24 @@ TAP_TEST(a_message_that_contradicts_itself_is_put_aside_whole)
     }
 }
 
+TAP_TEST(a_plan_ends_its_batch)
+{
+    static const char plan[] = ",\"plan\":{\"size\":9,\"digest\":\"" HEX "\",\"records\":1,\"shard_bytes\":9,\"shards\":[{\"from\":0,\"to\":9,"
+                               "\"first_record\":1,\"first_line\":1,\"records\":1,\"digest\":\"" HEX "\"}]}";
+    MU_AUTO(mu_text_free) struct mu_text body = MU_TEXT(0);
+    struct results r = {0};
+    CHECK(add(&r, subject, HEAD(RULES) OUTCOME(TASK, "") "]}"));
+    CHECK(!r.planned);
+    mu_text_addf(&body, "%s{\"task_id\":\"" TASK "\",\"task_digest\":\"" HEX "\",\"result\":\"planned\",\"records\":0,\"bytes\":0%s,"
+                        "\"started_at\":\"2026-11-24T09:00:00Z\",\"finished_at\":\"2026-11-24T09:00:01Z\"}]}", HEAD(""), plan);
+    CHECK(add(&r, subject, body.at));
+    CHECK_INT(r.outcome_count, 2);
+    CHECK(r.planned);
+    results_reset(&r);
+    CHECK(!r.planned);
+    results_free(&r);
+}
+
 TAP_TEST(what_is_not_ours_is_put_aside_with_its_reason)
 {
     static const struct { const char *subject, *body, *reason; } cases[] = {

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "setback.h"
+#include "base/log.h"
+#include "outside/topology.h"
+#include "statements.h"
+
+#define CONSUMERS_MAX (MU_QUEUES_MAX * MU_PRIORITIES)
+
+/* The consumer is deleted and made anew: it begins with the first message that the stream has. */
+static bool renew(struct setback *s, const char *stream, const char *consumer, const char *why, struct mu_error *err)
+{
+    MU_AUTO(mu_topology_report_free) struct mu_topology_report report = {0};
+    if (!s->d->config->dispatcher_provision) {
+        mu_log(MU_LOG_ERROR, "a consumer must start over", MU_F("stream", stream), MU_F("consumer", consumer), MU_F("cause", why),
+               MU_F("hint", "`nats consumer rm` it, then `muster setup` makes it again; keys drop what is met twice"));
+        return true;
+    }
+    mu_log(MU_WARNING, "a consumer starts over", MU_F("stream", stream), MU_F("consumer", consumer), MU_F("cause", why));
+    s->renewed++;
+    return mu_consumer_delete(s->d->bus, stream, consumer, err) &&
+           mu_topology(s->d->bus, s->d->config, MU_TOPOLOGY_CREATE, &report, err);
+}
+
+struct seen {
+    char consumer[MU_SUBJECT_MAX];
+    uint64_t delivered;
+};
+
+static bool see(struct setback *s, const char *stream, struct seen *seen, size_t *count, struct mu_error *err)
+{
+    struct mu_consumer_state state;
+    bool found = false;
+    if (!mu_consumer_find(s->d->bus, stream, seen[*count].consumer, &found, &state, err))
+        return false;
+    seen[*count].delivered = state.delivered_stream_sequence;
+    *count += found;
+    return true;
+}
+
+/* The consumers were asked before the stream: one that is farther than its stream's end was never with it. */
+static bool compare(struct setback *s, const char *stream, const struct seen *seen, size_t count, struct mu_error *err)
+{
+    struct mu_stream_state state;
+    bool found = false;
+    if (!mu_stream_find(s->d->bus, stream, &found, &state, err))
+        return false;
+    for (size_t i = 0; found && i < count; i++)
+        if (seen[i].delivered > state.last_sequence &&
+            !renew(s, stream, seen[i].consumer, "it is ahead of its stream, which has gone back", err))
+            return false;
+    return true;
+}
+
+static bool look_at_tasks(struct setback *s, struct mu_error *err)
+{
+    const struct mu_list *queues = &s->d->config->queues;
+    struct seen seen[CONSUMERS_MAX];
+    size_t count = 0;
+    for (size_t q = 0; q < queues->count; q++) {
+        for (int p = MU_HIGH; p < MU_PRIORITIES && count < CONSUMERS_MAX; p++) {
+            mu_consumer_task(seen[count].consumer, queues->at[q], (enum mu_priority)p);
+            if (!see(s, MU_STREAM_TASKS, seen, &count, err))
+                return false;
+        }
+    }
+    return compare(s, MU_STREAM_TASKS, seen, count, err);
+}
+
+static bool read_note(struct setback *s, struct mu_error *err)
+{
+    MU_AUTO(mu_rows_free) struct mu_rows *rows = NULL;
+    if (s->known)
+        return true;
+    if (!mu_store_run(s->d->store, SQL_INTAKE_NOTED, NULL, &rows, err))
+        return false;
+    if (mu_rows_count(rows)) {
+        snprintf(s->created, sizeof(s->created), "%s", mu_row_text(rows, 0, 0));
+        s->sequence = (uint64_t)mu_row_i64(rows, 0, 1);
+        s->stored_us = mu_row_i64(rows, 0, 2);
+    }
+    s->known = true;
+    return true;
+}
+
+/* Is the message that was noted still the one under its sequence? What has been purged since says nothing. */
+static bool matches(struct setback *s, const struct mu_stream_state *now, bool *same, struct mu_error *err)
+{
+    MU_AUTO(mu_message_free) struct mu_message *m = NULL;
+    *same = true;
+    if (!s->sequence || strcmp(s->created, now->created) != 0 || s->sequence < now->first_sequence)
+        return true; /* nothing was noted, or the stream is new and its consumer with it */
+    *same = s->sequence <= now->last_sequence;
+    if (!*same)
+        return true;
+    if (!mu_stream_get(s->d->bus, MU_STREAM_INTAKE, s->sequence, &m, err))
+        return false;
+    *same = !m || m->stored_us == s->stored_us;
+    return true;
+}
+
+static bool note(struct setback *s, const struct mu_stream_state *now, struct mu_error *err)
+{
+    MU_AUTO(mu_message_free) struct mu_message *m = NULL;
+    struct mu_args *a = s->d->args;
+    if (now->last_sequence && !mu_stream_get(s->d->bus, MU_STREAM_INTAKE, now->last_sequence, &m, err))
+        return false;
+    int64_t stored_us = m ? m->stored_us : 0;
+    uint64_t sequence = m ? now->last_sequence : 0; /* one that was deleted proves nothing later */
+    if (strcmp(s->created, now->created) == 0 && s->sequence == sequence && s->stored_us == stored_us)
+        return true;
+    mu_args_reset(a);
+    mu_arg_text(a, mu_span_of(now->created));
+    mu_arg_i64(a, (int64_t)sequence);
+    mu_arg_time_us(a, stored_us);
+    if (!mu_store_run(s->d->store, SQL_INTAKE_NOTE, a, NULL, err))
+        return false;
+    snprintf(s->created, sizeof(s->created), "%s", now->created);
+    s->sequence = sequence;
+    s->stored_us = stored_us;
+    return true;
+}
+
+static bool look_at_intake(struct setback *s, struct mu_error *err)
+{
+    struct seen seen[1] = {{.consumer = MU_CONSUMER_INTAKE}};
+    struct mu_stream_state now;
+    size_t count = 0;
+    bool found = false, same = false;
+    if (!see(s, MU_STREAM_INTAKE, seen, &count, err) || !mu_stream_find(s->d->bus, MU_STREAM_INTAKE, &found, &now, err))
+        return false;
+    if (!found || !count)
+        return true; /* a wiped store: the leader makes them anew */
+    if (!read_note(s, err) || !matches(s, &now, &same, err))
+        return false;
+    if (same && seen[0].delivered > now.last_sequence)
+        same = false;
+    if (!same && !renew(s, MU_STREAM_INTAKE, MU_CONSUMER_INTAKE, "the intake does not hold what it held, its store has gone back", err))
+        return false;
+    return note(s, &now, err);
+}
+
+bool setback_look(struct setback *s, struct mu_error *err)
+{
+    return (look_at_tasks(s, err) && look_at_intake(s, err)) || mu_while(err, "looking whether the broker's store went back");
+}

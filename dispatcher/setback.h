@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A broker whose store went back (a power cut, an older copy put back) but not all of it: a consumer that is ahead of
+ * its stream delivers nothing until the stream has caught up (nats-io/nats-server#8036), and the intake may hold other
+ * messages under sequences that were delivered before. PROTOCOL.md §8 has the cure: such a consumer starts over, and
+ * keys drop what is met twice. */
+#ifndef MU_SETBACK_H
+#define MU_SETBACK_H
+
+#include "dispatcher.h"
+
+struct setback {
+    struct dispatcher *d;
+    bool known;          /* what follows has been read from PostgreSQL */
+    char created[40];    /* the intake's newest message, as noted last */
+    uint64_t sequence;   /* 0: it was empty */
+    int64_t stored_us;
+    int64_t renewed;     /* consumers, since the start */
+};
+/* Looks at all consumers that the dispatcher's topology has, but the recorder's: that program reads by sequence what
+ * its consumer will not deliver. With dispatcher.provision a consumer is made again, otherwise the log says what to
+ * do, at each look. */
+MU_MUST bool setback_look(struct setback *s, struct mu_error *err);
+
+#endif

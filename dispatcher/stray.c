@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "stray.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "outside/kv.h"
+#include "statements.h"
+
+#define SLICE 200
+
+struct key {
+    struct mu_id task;
+    uint64_t sequence;
+    char text[MU_SUBJECT_MAX];
+};
+
+/* Reads on from the cursor; young ones are left out: their agents may be about to purge them. */
+static bool collect(struct stray *s, struct key *keys, size_t *count, struct mu_error *err)
+{
+    MU_AUTO(mu_entry_free) struct mu_entry entry = {0};
+    const int64_t young_us = 3 * s->d->config->task_ack_wait_ms * 1000;
+    *count = 0;
+    for (int i = 0; i < SLICE; i++) {
+        struct key *k = &keys[*count];
+        bool found = false;
+        if (!mu_kv_next(s->d->bus, MU_BUCKET_STATE, &s->cursor, k->text, &entry, &found, err))
+            return false;
+        if (!found) {
+            s->cursor = 0;
+            return true;
+        }
+        if (!entry.present || mu_wall_us() - entry.stored_us < young_us || !mu_id_parse(mu_span_of(k->text), &k->task))
+            continue;
+        k->sequence = entry.sequence;
+        ++*count;
+    }
+    return true;
+}
+
+/* With the revision that was read: an agent that writes meanwhile wins. */
+static bool purge(struct stray *s, const struct key *k, struct mu_error *err)
+{
+    struct mu_error why = {0};
+    if (!mu_kv_purge(s->d->bus, MU_BUCKET_STATE, k->text, k->sequence, &why) && why.fault != MU_LOST)
+        return mu_fail(err, why.fault, "purging the state of task %s: %s", k->text, why.text);
+    s->purged += why.fault == MU_OK;
+    return true;
+}
+
+static bool purge_done(struct stray *s, const struct key *keys, size_t count, struct mu_error *err)
+{
+    MU_AUTO(mu_rows_free) struct mu_rows *rows = NULL;
+    int64_t before = s->purged;
+    mu_args_reset(s->d->args);
+    mu_arg_array_begin(s->d->args, MU_ARRAY_ID);
+    for (size_t i = 0; i < count; i++)
+        mu_arg_array_id(s->d->args, keys[i].task);
+    mu_arg_array_end(s->d->args);
+    if (!mu_store_run(s->d->store, SQL_DONE_TASKS, s->d->args, &rows, err))
+        return false;
+    for (size_t row = 0; row < mu_rows_count(rows); row++) {
+        struct mu_id task;
+        if (!mu_row_id(rows, row, 0, &task))
+            continue;
+        for (size_t i = 0; i < count; i++)
+            if (mu_id_equal(keys[i].task, task) && !purge(s, &keys[i], err))
+                return false;
+    }
+    if (s->purged > before)
+        mu_log(MU_INFO, "checkpoints of tasks that are done were purged", MU_N("keys", s->purged - before));
+    return true;
+}
+
+bool stray_slice(struct stray *s, struct mu_error *err)
+{
+    struct key keys[SLICE];
+    size_t count = 0;
+    if (!collect(s, keys, &count, err))
+        return mu_while(err, "looking for stray checkpoints");
+    return !count || purge_done(s, keys, count, err);
+}

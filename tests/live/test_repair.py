@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A broker whose store goes back, whole or in parts, and what is left over in it: nothing is lost, nothing is doubled,
+and what nobody needs is cleared away."""
+import json
+import os
+import shutil
+
+from harness import wait_until
+from marks import own_site
+
+SITE = {"task__ack_wait": "1s", "dispatcher__reconcile": "200ms", "worker__heartbeat": "500ms"}
+GOOD, BAD = "US0378331005", "US0378331006"
+STREAMS = "nats/jetstream/$G/streams"
+
+
+def _job(key, isin=GOOD):
+    return {"id": key, "pack": "identifiers@1", "records": [{"isin": isin}]}
+
+
+def _submit(site, tag, count=20):
+    body = "\n".join(json.dumps(_job(f"{tag}-{i}")) for i in range(count))
+
+    def accepted():
+        try:
+            return site.api("submit", body, timeout=2)["ok"]
+        except (TimeoutError, OSError, ValueError):
+            return False  # the broker is coming back: the same keys are sent again
+    wait_until(accepted, 30, "a receipt")
+
+
+def _intake(site, key):
+    def stored():
+        try:
+            return site.nats.publish_stream("muster.intake", json.dumps(_job(key)), timeout=2)
+        except (TimeoutError, OSError, RuntimeError):
+            return False
+    wait_until(stored, 30, "a PubAck of the intake")
+
+
+def _done(site, tag, count):
+    query = f"select count(*) from report.job_status where job_key like '{tag}-%' and result = 'pass'"
+    wait_until(lambda: site.value(query) == str(count), 60, f"the outcomes of {tag}")
+
+
+def _nothing_doubled(site):
+    assert site.value("select count(*) from muster.outcome") == site.value("select count(*) from muster.job")
+    assert site.value("select count(*) from muster.outcome_conflict") == "0"
+    assert site.value("select count(*) from muster.quarantine") == "0"
+    wait_until(lambda: site.nats.stream("MUSTER_TASKS")["messages"] == 0, 30, "an empty queue")
+
+
+def _calm(site):
+    wait_until(lambda: site.nats.stream("MUSTER_TASKS")["messages"] == 0 and
+               site.value("select count(*) from muster.outbox where published_at is null") == "0", 30, "calm")
+
+
+@own_site
+def an_older_copy_of_the_whole_store_loses_and_doubles_nothing(site):
+    site.all(workers=1)
+    _submit(site, "before")
+    _intake(site, "before-door")
+    _done(site, "before", 21)
+    site.halt("nats")
+    shutil.copytree(os.path.join(site.dir, "nats"), os.path.join(site.dir, "copy"))
+    site.start("nats")
+    _submit(site, "forgotten")
+    _intake(site, "forgotten-door")
+    _done(site, "forgotten", 21)
+    site.crash("nats")
+    shutil.rmtree(os.path.join(site.dir, "nats"))
+    shutil.copytree(os.path.join(site.dir, "copy"), os.path.join(site.dir, "nats"))
+    site.start("nats")
+    _intake(site, "after-door")  # under the sequence that a forgotten message had
+    _submit(site, "after")
+    _done(site, "after", 21)
+    _nothing_doubled(site)
+
+
+@own_site
+def streams_that_go_back_under_their_consumers_deliver_again(site):
+    site.all(workers=1)
+    _calm(site)
+    site.halt("nats")
+    kept = os.path.join(site.dir, "kept")
+    names = ["MUSTER_TASKS", "MUSTER_INTAKE", "MUSTER_RESULTS"]
+    for name in names:
+        shutil.copytree(os.path.join(site.dir, STREAMS, name, "msgs"), os.path.join(kept, name))
+    site.start("nats")
+    _submit(site, "before")
+    for i in range(5):
+        _intake(site, f"before-{20 + i}")
+    _done(site, "before", 25)
+    _calm(site)
+    site.halt("nats")
+    for name in names:  # the messages of an hour ago, the consumers of now
+        msgs = os.path.join(site.dir, STREAMS, name, "msgs")
+        shutil.rmtree(msgs)
+        shutil.copytree(os.path.join(kept, name), msgs)
+    site.start("nats")
+    _submit(site, "after")
+    for i in range(5):
+        _intake(site, f"after-{20 + i}")
+    _done(site, "after", 25)
+    _nothing_doubled(site)
+
+
+def a_checkpoint_of_a_task_that_is_done_is_purged_and_that_of_an_open_one_stays(site):
+    site.dispatcher()
+    site.recorder()
+    worker = site.worker("a1")
+    done = site.submit(_job("done"))["job_id"]
+    site.done(done)
+    assert worker.stop() == 0
+    still_open = site.submit(_job("open"))["job_id"]
+    stranger = done[:-4] + "ffff"
+    for task in (done, still_open, stranger):
+        site.nats.publish_stream(f"$KV.muster_state.{task}", json.dumps({"v": 1, "task_id": task}))
+    wait_until(lambda: site.nats.kv("muster_state", done) is None, 30, "a purge")
+    assert site.nats.kv("muster_state", still_open) and site.nats.kv("muster_state", stranger)
+    worker = site.worker("a2")
+    assert site.done(still_open)["result"] == "pass"
+
+
+def the_newest_intake_message_is_noted(site):
+    _intake(site, "noted")
+    last = site.nats.stream("MUSTER_INTAKE")["last_seq"]
+    wait_until(lambda: site.value("select sequence from muster.intake_mark") == str(last), 30, "the note")
+
+
+@own_site(task__shard_bytes="64KiB")
+def results_that_the_database_has_lost_are_recorded_again_from_the_stream(site):
+    site.dispatcher()
+    recorder = site.recorder()
+    site.worker("a1")
+    site.write("trades.csv", "symbol,isin\n" + "".join(f"S{i},{BAD if i % 97 == 0 else GOOD}\n" for i in range(12000)))
+    _submit(site, "small")
+    job = site.submit({"pack": "identifiers@1", "source": {"uri": "file:trades.csv"}})["job_id"]
+    status = site.done(job)
+    assert status["tasks"] > 3 and status["findings"] == 124, status
+    _done(site, "small", 20)
+    assert recorder.stop() == 0
+    site.sql("truncate muster.outcome, muster.tally, muster.finding, muster.task, muster.job_progress, muster.recorder_position")
+    site.recorder("again")
+    again = site.done(job)
+    assert (again["tasks"], again["findings"], again["result"]) == (status["tasks"], 124, "fail"), again
+    _done(site, "small", 20)
+    assert site.sql("select reason from muster.quarantine") == []
+    assert site.sql("select job_id from report.reconciliation where not balanced") == []
