@@ -64,11 +64,18 @@ def a_worker_killed_at_every_step_loses_and_doubles_nothing(site):
     for point in ("worker.pulled", "worker.marked", "worker.opened", "worker.findings_sent", "worker.checkpoint:2",
                   "worker.before_outcome:3", "worker.after_outcome:3", "worker.after_ack:2", "worker.after_purge"):
         tag = "w-" + point.split(".")[1].replace(":", "-")
-        victim = site.worker("victim-" + tag, fail=f"{point}=crash")
-        _submit_mix(site, tag)
-        site.worker("heir-" + tag)
+        victims = []
+        if point == "worker.marked":  # only what another agent has left is marked
+            victims.append(site.worker("first-" + tag, fail="worker.opened=crash"))
+            _submit_mix(site, tag)
+            assert victims[0].ended() == -9
+        victims.append(site.worker("victim-" + tag, fail=f"{point}=crash", ready=point != "worker.marked"))
+        if point != "worker.marked":
+            _submit_mix(site, tag)
+        assert victims[-1].ended(60) == -9, point
+        victims.append(site.worker("heir-" + tag))
         _check(site, tag)
-        for p in (victim, site.programs[-1]):
+        for p in victims:
             p.close()
     _queue_is_empty(site)
 
