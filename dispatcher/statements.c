@@ -8,7 +8,7 @@ const struct mu_statement dispatcher_statements[SQL_COUNT] = {
     [SQL_KNOWN_TASKS] = {"known tasks", "select muster.known_tasks($1)"},
     [SQL_OPEN_TASKS] = {"open tasks", "select muster.open_tasks($1)"},
     [SQL_OUTBOX_PENDING] = {"outbox pending", "select kind, ride_id, n, subject, message_id, bytes, trace_id "
-                                              "from muster.outbox_pending($1::int, $2::int, $3)"},
+                                              "from muster.outbox_pending($1::int, $2::int, $3)", .binary = true},
     [SQL_OUTBOX_PUBLISHED] = {"outbox published", "select muster.outbox_published($1, $2, $3::text, $4)"},
     [SQL_OUTBOX_EVENT_DONE] = {"outbox event done", "select muster.outbox_event_done($1)"},
     [SQL_OUTBOX_SETTLED] = {"outbox settled", "select muster.outbox_settled($1)"},

@@ -270,6 +270,8 @@ static bool go_on(struct recorder *r, struct mu_error *err)
         return false;
     if (!r->flight && !look_after(r, err))
         return false;
+    if (!r->flight && r->batch->count && !launch(r, err)) /* the server does not wait while we read on */
+        return false;
     return take(r, err) && (r->flight || !r->batch->count || launch(r, err));
 }
 

@@ -85,13 +85,33 @@ static bool write_plan(struct mu_work *k, struct mu_text *out, struct mu_error *
     return mu_text_ok(out, err);
 }
 
+static bool write_tally(struct mu_work *k, struct mu_text *out, struct mu_error *err)
+{
+    struct mu_tally_cache *c = &k->w->tally;
+    const struct mu_digest *rules = mu_ready_digest(k->ready);
+    size_t count;
+    const struct mu_rule_counts *counts = mu_run_rules(k->run, &count);
+    const struct mu_span bytes = mu_span((const char *)counts, count * sizeof(*counts));
+    if (!mu_digest_equal(&c->rules, rules) || !mu_span_equal(bytes, mu_text_span(&c->counts))) {
+        c->rules = (struct mu_digest){{0}};
+        mu_text_reset(&c->counts);
+        mu_text_reset(&c->text);
+        mu_text_add(&c->counts, bytes);
+        mu_tally_write(&c->text, counts, count);
+        if (!mu_text_ok(&c->counts, err) || !mu_text_ok(&c->text, err))
+            return false;
+        c->rules = *rules;
+    }
+    mu_text_add(out, mu_text_span(&c->text));
+    return mu_text_ok(out, err);
+}
+
 /* Findings ride in the outcome if none of this task's has left before. */
 static bool write_run(struct mu_work *k, struct mu_text *out, struct mu_text *tally, struct mu_error *err)
 {
     MU_AUTO(mu_text_free) struct mu_text riding = MU_TEXT(MU_RESULT_MAX);
     struct mu_outcome o;
     int64_t held;
-    size_t rules;
     if (!mu_run_finish(k->run, err))
         return false;
     struct mu_span findings = mu_run_findings(k->run, &held);
@@ -106,13 +126,11 @@ static bool write_run(struct mu_work *k, struct mu_text *out, struct mu_text *ta
     begin_outcome(k, &o);
     o.result = mu_run_result(k->run);
     o.counts = mu_run_counts(k->run);
-    const struct mu_rule_counts *counts = mu_run_rules(k->run, &rules);
-    mu_tally_write(tally, counts, rules);
     o.findings_total = mu_run_findings_total(k->run);
     if (riding.len)
         o.findings = mu_text_span(&riding);
     mu_outcome_write(out, &o);
-    return mu_text_ok(out, err) && mu_text_ok(tally, err);
+    return mu_text_ok(out, err) && write_tally(k, tally, err);
 }
 
 bool mu_work_run(struct mu_work *k, struct mu_text *out, struct mu_text *tally, struct mu_error *err)

@@ -291,6 +291,8 @@ void mu_worker_fini(struct mu_worker *w)
     mu_results_free(w->results);
     mu_packs_free(w->packs);
     mu_json_arena_free(w->arena);
+    mu_text_free(&w->tally.counts);
+    mu_text_free(&w->tally.text);
     mu_sources_free(w->sources);
     mu_agent_fini(&w->agent);
     mu_bus_free(w->bus);

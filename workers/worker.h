@@ -13,6 +13,12 @@
 
 #define MU_RIDE_LONG_US INT64_C(1000000) /* a ride with a source counts as this, whatever it took */
 
+/* Counters and what was written of them: most small tasks of a pack end with the same. */
+struct mu_tally_cache {
+    struct mu_digest rules;      /* of the ready pack */
+    struct mu_text counts, text; /* an array of struct mu_rule_counts, as bytes; its tally */
+};
+
 struct mu_lane { /* the tasks of one queue and priority */
     struct mu_pull *pull;
     enum mu_priority priority;
@@ -29,6 +35,7 @@ struct mu_worker {
     struct mu_packs *packs;
     struct mu_sources *sources;
     struct mu_json_arena *arena; /* the ride that is being run */
+    struct mu_tally_cache tally; /* of the task that was run last */
     struct mu_settler settler;
     struct mu_sub *control, *control_all;
     struct mu_lane *lanes; /* all of high, then normal, then low */

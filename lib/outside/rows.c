@@ -26,6 +26,11 @@ bool mu_row_null(const struct mu_rows *r, size_t row, int column)
     return PQgetisnull(r->result, (int)row, column);
 }
 
+static bool is_binary(const struct mu_rows *r, int column)
+{
+    return PQfformat(r->result, column) == 1;
+}
+
 /* bytea comes as hex text and is given as its bytes, decoded once. */
 static struct mu_span bytes_of(const struct mu_rows *rows, size_t row, int column)
 {
@@ -45,7 +50,7 @@ static struct mu_span bytes_of(const struct mu_rows *rows, size_t row, int colum
 
 struct mu_span mu_row_span(const struct mu_rows *r, size_t row, int column)
 {
-    if (PQftype(r->result, column) == OID_BYTEA && !mu_row_null(r, row, column))
+    if (!is_binary(r, column) && PQftype(r->result, column) == OID_BYTEA && !mu_row_null(r, row, column))
         return bytes_of(r, row, column);
     return mu_span(PQgetvalue(r->result, (int)row, column), (size_t)PQgetlength(r->result, (int)row, column));
 }
@@ -58,6 +63,14 @@ const char *mu_row_text(const struct mu_rows *r, size_t row, int column)
 int64_t mu_row_i64(const struct mu_rows *r, size_t row, int column)
 {
     int64_t value = 0;
+    if (is_binary(r, column)) { /* int or bigint, in network order */
+        const uint8_t *at = (const uint8_t *)PQgetvalue(r->result, (int)row, column);
+        int len = PQgetlength(r->result, (int)row, column);
+        uint64_t bits = len && at[0] & 0x80 ? UINT64_MAX : 0;
+        for (int i = 0; i < len; i++)
+            bits = bits << 8 | at[i];
+        return (int64_t)bits;
+    }
     if (!mu_parse_i64(mu_span_of(PQgetvalue(r->result, (int)row, column)), INT64_MIN, INT64_MAX, &value))
         return 0;
     return value;
@@ -70,5 +83,11 @@ bool mu_row_bool(const struct mu_rows *r, size_t row, int column)
 
 bool mu_row_id(const struct mu_rows *r, size_t row, int column, struct mu_id *out)
 {
+    if (is_binary(r, column)) {
+        if (PQgetlength(r->result, (int)row, column) != (int)sizeof(out->b))
+            return false;
+        memcpy(out->b, PQgetvalue(r->result, (int)row, column), sizeof(out->b));
+        return true;
+    }
     return mu_id_parse(mu_span_of(PQgetvalue(r->result, (int)row, column)), out);
 }

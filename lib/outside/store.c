@@ -213,7 +213,8 @@ bool mu_store_run(struct mu_store *s, int statement, const struct mu_args *args,
     if (!prepare(s, statement, args, err))
         return false;
     bind(&b, args);
-    PGresult *r = PQexecPrepared(s->conn, s->statements[statement].name, b.count, b.values, b.lengths, b.formats, 0);
+    PGresult *r = PQexecPrepared(s->conn, s->statements[statement].name, b.count, b.values, b.lengths, b.formats,
+                                 s->statements[statement].binary);
     return take_rows(s, statement, r, rows, err);
 }
 
@@ -227,7 +228,8 @@ bool mu_store_start(struct mu_store *s, int statement, const struct mu_args *arg
     bind(&b, args);
     s->started = statement;
     /* the session is in blocking mode: what has been handed over has left */
-    return PQsendQueryPrepared(s->conn, s->statements[statement].name, b.count, b.values, b.lengths, b.formats, 0) ||
+    return PQsendQueryPrepared(s->conn, s->statements[statement].name, b.count, b.values, b.lengths, b.formats,
+                               s->statements[statement].binary) ||
            store_fault(err, s->conn, NULL, s->statements[statement].name);
 }
 

@@ -15,6 +15,7 @@ struct mu_store;
 struct mu_statement {
     const char *name;
     const char *sql;
+    bool binary; /* columns (bytea, text, int, bigint, uuid) come as they are: for many bytes, which take twice as many as text */
 };
 /* MU_UNAVAILABLE while the server cannot be reached; MU_REJECTED for a login or conninfo that will never work.
  * `statements` is borrowed for life; they are prepared at first use of each connection. */

@@ -387,7 +387,9 @@ begin
         get diagnostics deferred = row_count;
     end if;
 
-    delete from muster.retry t using batch_outcome b where b.state = 'new' and t.task_id = b.task;
+    if exists (select from muster.retry) then
+        delete from muster.retry t using batch_outcome b where b.state = 'new' and t.task_id = b.task;
+    end if;
 
     if cardinality(q_subject) > 0 or exists (select from batch_outcome where state = 'wrong')
        or exists (select from batch_finding where wrong is not null) then
