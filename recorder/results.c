@@ -73,11 +73,15 @@ static bool is_computed(struct mu_span result, struct mu_span reason)
     return mu_span_is(result, "error") && reason.len > 6 && memcmp(reason.at, "limit_", 6) == 0;
 }
 
-static void member_int(struct mu_sha *sha, int64_t value)
+static void member_int(struct mu_sha *sha, int64_t value) /* never negative */
 {
-    char text[24];
-    int len = snprintf(text, sizeof(text), "%lld", (long long)value);
-    mu_sha_member(sha, mu_span(text, (size_t)len));
+    char digits[20];
+    size_t at = sizeof(digits);
+    do {
+        digits[--at] = (char)('0' + value % 10);
+        value /= 10;
+    } while (value);
+    mu_sha_member(sha, mu_span(digits + at, sizeof(digits) - at));
 }
 
 /* Over all that input, rules and day determine: two computed outcomes of one task must agree in it. */
@@ -253,22 +257,69 @@ static bool add_outcome(struct results *r, const struct outcome_row *head, const
     return true;
 }
 
+static bool add_plain(struct results *r, const struct outcome_row *head, const struct tallies *tallies, const struct plain_outcome *p,
+                      bool *good, struct mu_error *err)
+{
+    struct outcome_row *o = new_outcome(r);
+    if (!o)
+        return mu_fail(err, MU_BROKEN, "out of memory");
+    *o = *head;
+    o->task = o->job = p->task;
+    o->task_digest = p->task_digest;
+    o->input_digest = p->input_digest;
+    o->has_input_digest = o->computed = true;
+    o->result = p->result;
+    o->reason = o->message = o->plan = o->resumes = mu_span(NULL, 0);
+    o->n = o->delivery = 1;
+    o->records = p->records;
+    o->bytes = p->bytes;
+    o->started_us = p->started_us;
+    o->finished_us = p->finished_us;
+    *good = p->tally < (int64_t)tallies->count;
+    if (!*good)
+        return true;
+    o->determined = determined_of(o, &tallies->digests[p->tally]);
+    r->outcome_count++;
+    return find_tally(r, p->task, tallies->rules[p->tally], &tallies->digests[p->tally], &r->outcomes[r->outcome_count - 1].tally, err);
+}
+
+/* All outcomes of a message in their order, whichever way they were read. */
+static bool add_outcomes(struct results *r, size_t at, struct outcome_row *head, const struct tallies *tallies, const json_t *outcomes,
+                         bool *good, struct mu_error *err)
+{
+    const struct plain_split *split = &r->split;
+    struct mu_span list = mu_span("", 0), raw;
+    size_t count = split->count ? split->count : json_array_size(outcomes), read = 0;
+    if (!split->count && outcomes && !mu_json_raw(r->messages[at]->body, "outcomes", &list))
+        return *good = false, true;
+    for (size_t i = 0; *good && i < count; i++) {
+        head->index = (int64_t)i;
+        if (split->count && split->is_plain[i]) {
+            if (!add_plain(r, head, tallies, &split->plain[i], good, err))
+                return false;
+            continue;
+        }
+        if (split->count)
+            raw = split->raw[i];
+        else if (!mu_json_next_element(&list, &raw))
+            return *good = false, true;
+        if (!add_outcome(r, head, tallies, json_array_get(outcomes, read++), raw, good, err))
+            return false;
+    }
+    return true;
+}
+
 static bool add_result_message(struct results *r, size_t at, const json_t *doc, const struct mu_result_subject *subject, bool *good,
                                struct mu_error *err)
 {
-    struct mu_span list, raw;
     struct tallies tallies;
     const json_t *outcomes = json_object_get(doc, "outcomes"), *deferred = json_object_get(doc, "deferred");
     struct outcome_row head = {.agent = mu_json_span(doc, "agent"), .queue = mu_json_span(doc, "queue"), .from = at};
     *good = mu_id_parse(mu_json_span(doc, "ride_id"), &head.ride) && mu_id_parse(mu_json_span(doc, "incarnation"), &head.incarnation) &&
             mu_span_is(head.queue, subject->queue) && mu_span_is(mu_json_span(doc, "ride_id"), subject->id) &&
             read_tallies(&tallies, doc, r->messages[at]->body);
-    if (*good && outcomes && mu_json_raw(r->messages[at]->body, "outcomes", &list))
-        for (size_t i = 0; *good && i < json_array_size(outcomes) && mu_json_next_element(&list, &raw); i++) {
-            head.index = (int64_t)i;
-            if (!add_outcome(r, &head, &tallies, json_array_get(outcomes, i), raw, good, err))
-                return false;
-        }
+    if (*good && !add_outcomes(r, at, &head, &tallies, outcomes, good, err))
+        return false;
     for (size_t i = 0; *good && i < json_array_size(deferred); i++) {
         const json_t *entry = json_array_get(deferred, i);
         struct deferred_row *d = new_deferred(r);
@@ -323,7 +374,10 @@ static bool read_message(struct results *r, size_t at, struct mu_error *err)
     bool good = true;
     if (!mu_subject_parse_result(m->subject, &subject))
         return put_aside(r, at, 0, "foreign_subject", err);
-    if (!mu_json_arena_parse(r->arena, &r->docs[at], m->body, MESSAGE_BYTES_MAX, &why))
+    bool split = !subject.finding && m->body.len <= MESSAGE_BYTES_MAX && plain_split(&r->split, m->body);
+    if (!split)
+        r->split.count = 0;
+    if (!mu_json_arena_parse(r->arena, &r->docs[at], split ? mu_text_span(&r->split.rest) : m->body, MESSAGE_BYTES_MAX, &why))
         return put_aside(r, at, 0, "malformed", err);
     if (!mu_schema_check(mu_schema_builtin(subject.finding ? "findings" : "result"), r->docs[at], &why))
         return put_aside(r, at, 0, "bad_schema", err);
@@ -398,6 +452,7 @@ void results_free(struct results *r)
     free(r->messages);
     free(r->docs);
     free(r->tallies);
+    mu_text_free(&r->split.rest);
     free(r->outcomes);
     free(r->findings);
     free(r->deferred);

@@ -8,6 +8,7 @@
 #include "format/json_arena.h"
 #include "outside/bus.h"
 #include "outside/store.h"
+#include "plain.h"
 
 /* Counters per rule, kept once for all outcomes of a batch that have the same (muster.tally). The id follows from the
  * counters and the day of the task, so that a row falls in the partition of its outcomes. */
@@ -61,6 +62,7 @@ struct results {
     struct finding_row *findings;
     struct deferred_row *deferred;
     struct quarantine_row *quarantine;
+    struct plain_split split;     /* of the message that is being read; reused */
     struct tally_row *tallies;
     int32_t tally_heads[TALLY_HEADS]; /* by the digest's first bytes: index + 1, 0 for none */
     size_t tally_count, tally_room, outcome_count, outcome_room, finding_count, finding_room, deferred_count, deferred_room, quarantine_count,

@@ -29,8 +29,13 @@ void mu_sha_add(struct mu_sha *sha, struct mu_span bytes)
 void mu_sha_member(struct mu_sha *sha, struct mu_span bytes)
 {
     char length[24];
-    int len = snprintf(length, sizeof(length), "%zu:", bytes.len);
-    mu_sha_add(sha, mu_span(length, (size_t)len));
+    size_t at = sizeof(length), left = bytes.len;
+    length[--at] = ':';
+    do {
+        length[--at] = (char)('0' + left % 10);
+        left /= 10;
+    } while (left);
+    mu_sha_add(sha, mu_span(length + at, sizeof(length) - at));
     mu_sha_add(sha, bytes);
 }
 

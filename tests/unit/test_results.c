@@ -82,6 +82,93 @@ TAP_TEST(a_message_that_contradicts_itself_is_put_aside_whole)
     }
 }
 
+/* ---- outcomes that are read from their bytes, and by their document ---- */
+
+#define PLAIN(task, tally, result)                                                                                 \
+    "{\"tally\":" tally ",\"task_id\":\"" task "\",\"task_digest\":\"" HEX "\",\"input_digest\":\"" HEX "\",\"result\":\"" result \
+    "\",\"records\":12,\"bytes\":340,\"started_at\":\"2026-11-24T09:00:00.000001Z\",\"finished_at\":\"2026-11-24T09:00:01.500000Z\"}"
+
+static bool same_rows(const struct results *a, const struct results *b)
+{
+    bool same = a->outcome_count == b->outcome_count && a->quarantine_count == b->quarantine_count &&
+                a->deferred_count == b->deferred_count;
+    for (size_t i = 0; same && i < a->outcome_count; i++) {
+        const struct outcome_row *x = &a->outcomes[i], *y = &b->outcomes[i];
+        same = mu_id_equal(x->task, y->task) && mu_id_equal(x->job, y->job) && mu_id_equal(x->ride, y->ride) &&
+               mu_id_equal(x->incarnation, y->incarnation) && mu_digest_equal(&x->task_digest, &y->task_digest) &&
+               mu_digest_equal(&x->input_digest, &y->input_digest) && mu_digest_equal(&x->determined, &y->determined) &&
+               x->has_input_digest == y->has_input_digest && x->computed == y->computed && mu_span_equal(x->queue, y->queue) &&
+               mu_span_equal(x->result, y->result) && mu_span_equal(x->reason, y->reason) && mu_span_equal(x->message, y->message) &&
+               mu_span_equal(x->plan, y->plan) && mu_span_equal(x->resumes, y->resumes) && mu_span_equal(x->agent, y->agent) &&
+               (x->tally < 0) == (y->tally < 0) && x->n == y->n && x->delivery == y->delivery && x->records == y->records &&
+               x->bad == y->bad && x->skipped == y->skipped && x->bytes == y->bytes && x->findings == y->findings &&
+               x->riding == y->riding && x->crashes == y->crashes && x->started_us == y->started_us &&
+               x->finished_us == y->finished_us && x->index == y->index;
+        if (same && x->tally >= 0)
+            same = mu_id_equal(a->tallies[x->tally].id, b->tallies[y->tally].id);
+    }
+    for (size_t i = 0; same && i < a->quarantine_count; i++)
+        same = strcmp(a->quarantine[i].reason, b->quarantine[i].reason) == 0;
+    return same;
+}
+
+/* The same message with a blank that makes nothing in it plain. */
+static bool add_by_document(struct results *r, const char *body, size_t len)
+{
+    MU_AUTO(mu_text_free) struct mu_text t = MU_TEXT(0);
+    const char *at = memmem(body, len, "\"outcomes\":", 11);
+    static char kept[4][8192];
+    static size_t next;
+    char *copy = kept[next++ % 4];
+    size_t head = at ? (size_t)(at - body) : 0;
+    mu_text_add(&t, mu_span(body, head));
+    mu_text_putc(&t, ' ');
+    mu_text_add(&t, mu_span(body + head, len - head));
+    memcpy(copy, t.at, t.len + 1);
+    return add(r, subject, copy);
+}
+
+TAP_TEST(plain_outcomes_and_others_keep_their_order)
+{
+    static const char body[] = HEAD(RULES "," OTHER) PLAIN(TASK, "0", "pass") "," OUTCOME(NEXT_DAY, ",\"tally\":1") "," PLAIN(
+        NEXT_DAY, "1", "not_evaluated") "],\"deferred\":[]}";
+    struct results r = {0}, by_document = {0};
+    CHECK(add(&r, subject, body));
+    CHECK(r.split.count == 3 && r.split.is_plain[0] && !r.split.is_plain[1] && r.split.is_plain[2]);
+    CHECK(add_by_document(&by_document, body, sizeof(body) - 1));
+    CHECK_INT(by_document.split.count, 0);
+    CHECK_INT(r.outcome_count, 3);
+    CHECK_INT(r.outcomes[2].records, 12);
+    CHECK(same_rows(&r, &by_document));
+    results_free(&r);
+    results_free(&by_document);
+}
+
+TAP_TEST(whatever_byte_is_changed_both_ways_of_reading_say_the_same)
+{
+    static const char others[] = "\"{}[],:xAf019 \\\n-.";
+    static const char body[] = HEAD(RULES) PLAIN(TASK, "0", "pass") "," PLAIN(NEXT_DAY, "0", "fail") "],\"deferred\":[]}";
+    int accepted = 0, differ = 0;
+    for (size_t i = 0; i < sizeof(body) - 1; i++) {
+        for (const char *c = others; *c; c++) {
+            struct results r = {0}, by_document = {0};
+            char changed[sizeof(body)];
+            memcpy(changed, body, sizeof(body));
+            changed[i] = *c;
+            CHECK(add(&r, subject, changed) && add_by_document(&by_document, changed, sizeof(body) - 1));
+            accepted += r.quarantine_count == 0;
+            if (!same_rows(&r, &by_document) && differ++ < 5)
+                TAP_FAIL("byte %zu as %c: %zu and %zu rows, %s and %s", i, *c, r.outcome_count, by_document.outcome_count,
+                         r.quarantine_count ? r.quarantine[0].reason : "taken",
+                         by_document.quarantine_count ? by_document.quarantine[0].reason : "taken");
+            results_free(&r);
+            results_free(&by_document);
+        }
+    }
+    CHECK_INT(differ, 0);
+    CHECK(accepted > 500);
+}
+
 TAP_TEST(a_plan_ends_its_batch)
 {
     static const char plan[] = ",\"plan\":{\"size\":9,\"digest\":\"" HEX "\",\"records\":1,\"shard_bytes\":9,\"shards\":[{\"from\":0,\"to\":9,"
