@@ -10,7 +10,7 @@ static bool matches(struct recorder *r, const struct mu_stream_state *s, const s
     *same = false;
     if (strcmp(p->created, s->created) != 0 || p->sequence > s->last_sequence)
         return true;
-    if (p->sequence < s->first_sequence) { /* purged or expired since: nothing says otherwise */
+    if (!p->sequence || p->sequence < s->first_sequence) { /* nothing recorded yet; purged or expired since: nothing says otherwise */
         *same = true;
         return true;
     }

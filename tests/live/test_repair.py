@@ -7,6 +7,7 @@ import shutil
 
 from harness import wait_until
 from marks import own_site
+from natsclient import Background
 
 SITE = {"task__ack_wait": "1s", "dispatcher__reconcile": "200ms", "worker__heartbeat": "500ms"}
 GOOD, BAD = "US0378331005", "US0378331006"
@@ -74,6 +75,22 @@ def an_older_copy_of_the_whole_store_loses_and_doubles_nothing(site):
     _submit(site, "after")
     _done(site, "after", 21)
     _nothing_doubled(site)
+
+
+@own_site
+def a_recorder_that_has_recorded_nothing_yet_stays_ready(site):
+    site.dispatcher("first").stop()  # makes the streams
+    asked = Background(site.url, "$JS.API.STREAM.INFO.MUSTER_RESULTS")
+    recorder = site.recorder()
+    wait_until(lambda: b"recording" in open(recorder.log_path, "rb").read(), what="an active recorder")
+    before = len(asked.messages)
+    wait_until(lambda: len(asked.messages) > before, 20, "its look at the stream, every ten seconds")
+    asked.close()
+    site.dispatcher()
+    site.worker("a1")
+    _submit(site, "late")
+    _done(site, "late", 20)
+    assert b"standing by" not in open(recorder.log_path, "rb").read()
 
 
 @own_site

@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every command and query of README.md is run as it stands there, in order, by a new user: one that is changed or added
+runs by itself, and one that this file does not know fails. What is not run here is named, with where it is."""
+import json
+import os
+import re
+import select
+import shutil
+import signal
+import subprocess
+import time
+
+from harness import BUILD, FOLDERS, ROOT, wait_until
+from marks import Skip
+
+ELSEWHERE = {"./run demo": ".ci/run and the author's fresh checkout; it takes a minute of its own",
+             "./run test": "this is part of it"}
+GOOD, BAD = "US0378331005", "US0378331006"
+SITE = {"worker__checkpoint": "50ms"}
+
+
+def _blocks(language):
+    with open(os.path.join(ROOT, "README.md"), encoding="utf-8") as f:
+        return re.findall(rf"^```{language}\n(.*?)^```", f.read(), re.S | re.M)
+
+
+def _commands():
+    for block in _blocks("sh"):
+        for line in block.splitlines():
+            command = re.sub(r"\s+#\s.*$", "", line).strip()
+            if command:
+                yield command
+
+
+def _environment(site):
+    folders = [os.path.join(BUILD, f) for f in FOLDERS.values()]
+    return dict(os.environ, PATH=os.pathsep.join(folders + [os.environ["PATH"]]), NATS_URL=site.url, MUSTER_NATS_URL=site.url,
+                MUSTER_POSTGRES_CONNINFO=site.conninfo, XDG_CONFIG_HOME=site.dir,
+                MUSTER_DATA_MIGRATIONS=os.path.join(BUILD, "sql", "migrations"))  # where `meson install` puts them is elsewhere
+
+
+def prepare(site):
+    site.dispatcher()
+    site.recorder()
+    site.worker("worker-1")
+    site.worker("worker-2")
+    site.write("trades.csv", "symbol,isin\n" + "".join(f"S{i},{BAD if i == 700 else GOOD}\n" for i in range(1000)))
+    job = {"pack": "identifiers@1", "records": [{"isin": GOOD}]}
+    with open(os.path.join(site.dir, "jobs.jsonl"), "w") as f:
+        f.write(json.dumps(job) + "\n" + json.dumps(dict(job, pack="nosuch@1")) + "\n")
+    with open(os.path.join(site.dir, "eod.json"), "w") as f:
+        json.dump(job, f)
+
+
+def _shell(site, command):
+    return subprocess.run(["sh", "-c", command], cwd=site.dir, env=_environment(site), capture_output=True, text=True, timeout=60)
+
+
+def _watched(site, command, cause, wanted):
+    """A command that goes on until it is stopped: what it shows after something has happened."""
+    process = subprocess.Popen(["sh", "-c", "exec " + command], cwd=site.dir, env=_environment(site), stdout=subprocess.PIPE,
+                               stderr=subprocess.STDOUT, text=True, start_new_session=True)
+    seen, until, next_cause = "", time.monotonic() + 30, 0
+    try:
+        while wanted not in seen:
+            assert time.monotonic() < until, (command, seen)
+            if time.monotonic() >= next_cause:  # it may not have subscribed yet at the first
+                cause()
+                next_cause = time.monotonic() + 2
+            if select.select([process.stdout], [], [], 0.2)[0]:
+                got = os.read(process.stdout.fileno(), 65536).decode(errors="replace")
+                assert got, (command, seen)
+                seen += got
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(10)
+
+
+def _submit_small(site):
+    site.submit({"pack": "identifiers@1", "records": [{"isin": GOOD}]})
+
+
+def _long_task(site):
+    """A task with a checkpoint: a planned agent's worth of work."""
+    site.nats.publish_stream("$KV.muster_state.readme", json.dumps({"v": 1}))
+
+
+def _is_json(text, **wanted):
+    document = json.loads(text[text.index("{"):text.rindex("}") + 1])
+    return all(document.get(key) == value for key, value in wanted.items())
+
+
+# command (its beginning) -> (exit status, what its output must show)
+EXPECTED = {
+    "muster submit --wait": (1, lambda out: "fail" in out),
+    "muster submit --pack": (1, lambda out: "fail" in out),
+    "muster submit -f": (8, lambda out: "unknown_pack" in out or "nosuch" in out),
+    "muster status": (0, lambda out: "completed, result fail" in out and "1,000 records" in out),
+    "muster agents": (0, lambda out: "worker-1" in out and "worker-2" in out),
+    "nats req muster.api.submit": (0, lambda out: _is_json(out, ok=True, state="queued")),
+    "nats req muster.api.status": (0, lambda out: _is_json(out, ok=True, state="completed", result="fail")),
+    "nats pub -J muster.intake": (0, lambda out: "MUSTER_INTAKE" in out),
+    "nats kv get": (0, lambda out: "worker-1" in out),
+    "nats service info": (0, lambda out: "muster.api.submit" in out),
+    "muster db migrate": (0, lambda out: True),
+    "muster db status": (0, lambda out: "6" in out),
+    "muster setup --check": (0, lambda out: "MUSTER_TASKS" in out),
+    "muster setup": (0, lambda out: "MUSTER_TASKS" in out),
+}
+WATCHED = {"nats kv watch": (_long_task, "readme"), "nats sub": (_submit_small, "job_accepted")}
+
+
+def every_command_does_what_it_says(site):
+    unknown, ran = [], 0
+    for command in _commands():
+        if command in ELSEWHERE or " dev " in command:
+            continue
+        if command.startswith("nats ") and not shutil.which("nats"):
+            continue
+        watched = next((WATCHED[k] for k in WATCHED if command.startswith(k)), None)
+        expected = next((EXPECTED[k] for k in sorted(EXPECTED, key=len, reverse=True) if command.startswith(k)), None)
+        if watched:
+            _watched(site, command, lambda w=watched: w[0](site), watched[1])
+        elif expected:
+            got = _shell(site, command)
+            assert got.returncode == expected[0], (command, got)
+            assert expected[1](got.stdout + got.stderr), (command, got)
+        else:
+            unknown.append(command)
+        ran += 1
+    assert not unknown, unknown
+    assert ran >= 12, ran
+    if not shutil.which("nats"):
+        raise Skip("the nats command line is not on PATH: its commands were not run")
+
+
+def what_came_by_the_stream_door_is_done(site):
+    if not shutil.which("nats"):
+        raise Skip("the nats command line is not on PATH")
+    wait_until(lambda: site.value("select result from report.job_status where job_key = 'eod-2026-11-21'") == "pass")
+
+
+def every_query_answers(site):
+    job = site.value("select job_id from report.job_status where job_key = 'eod-2026-11-20'")
+    queries = [q.strip() for block in _blocks("sql") for q in re.sub(r"--.*", "", block).split(";") if q.strip()]
+    rows = [site.sql(q.replace("…", job)) for q in queries]
+    assert len(rows) == 5, len(rows)
+    assert rows[0] == [["completed", "fail", "1000", "1"]], rows[0]
+    assert [r for r in rows[1] if r[0] == "ID.ISIN"] == [["ID.ISIN", "fail", "999", "1", "0"]], rows[1]
+    assert [r[:3] for r in rows[2]] == [["ID.ISIN", "701", "702"]], rows[2]
+    assert rows[3] and rows[4] == [], rows[3:]
+
+
+def the_playground_says_what_to_export_and_leaves_nothing(site):
+    command = next(c for c in _commands() if " dev " in c)
+    words = command.replace("build/cli/muster", os.path.join(BUILD, "cli", "muster")).split()
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
+    seen, until = "", time.monotonic() + 40
+    while "export" not in seen or "NATS_URL" not in seen:
+        assert time.monotonic() < until and process.poll() is None, seen
+        if select.select([process.stdout], [], [], 0.2)[0]:
+            seen += os.read(process.stdout.fileno(), 65536).decode(errors="replace")
+    os.kill(process.pid, signal.SIGINT)
+    rest, _ = process.communicate(timeout=30)
+    assert process.returncode == 0, seen + rest
+    for folder in re.findall(r"(/\S+?)/(?:sources|run|muster\.conf)", seen):
+        assert not os.path.exists(folder), folder
