@@ -44,8 +44,10 @@ static void defer(struct going *g, const struct mu_task *task, const struct mu_e
 static void settle(struct going *g, const struct mu_error *why)
 {
     mu_lease_run(g->w->lease, NULL, NULL, NULL);
-    if (why->fault == MU_LOST)
+    if (why->fault == MU_LOST) {
         mu_log_failure(MU_INFO, why, "leaving it to its owner");
+        mu_drain_arrivals(g->w); /* we have been away: what had come meanwhile has been given to others too */
+    }
     if (why->fault == MU_BROKEN)
         g->w->fault = *why;
     mu_settle(&g->w->settler, g->d, why);
