@@ -79,6 +79,27 @@ def a_check_sees_only_what_it_may():
             for h in re.findall(r'#include "([^"]+)"', read(n)) if not allowed.fullmatch(h)]
 
 
+# What an object of a check may ask the linker for: memory and text that it was given, numbers as text, sorting, the
+# pattern library, readers of its parameters. No memory of its own, no file, clock, randomness, locale, log, thread.
+CHECK_SYMBOLS = re.compile(r"_GLOBAL_OFFSET_TABLE_|mem(cmp|cpy|move|set|chr)|str(len|cmp|chr)|v?snprintf|qsort|bsearch"
+                           r"|json_(object|array|string|integer)_\w+|pcre2_\w+_8|__stack_chk_fail|__assert_fail"
+                           r"|mu_(?!clock|wall|random|id_new|log|say|file|bus|kv|stream|store|daemon|failpoint)\w+")
+
+
+@test
+def the_object_of_a_check_asks_for_nothing_but_text_and_the_memory_it_is_given():
+    folder = os.path.join(os.environ.get("MUSTER_BUILD", os.path.join(ROOT, "build")), "workers", "libengine.a.p")
+    objects = [f for f in os.listdir(folder) if f.startswith("engine_checks_") and f.endswith(".o")] if os.path.isdir(folder) else []
+    if not objects:
+        return "there is no plain build to look at"
+    wrong = []
+    for name in sorted(objects):
+        got = subprocess.run(["nm", "-u", os.path.join(folder, name)], capture_output=True, text=True, check=True)
+        wrong += [f"{name} asks for {symbol}" for symbol in got.stdout.split() if symbol not in ("U", "w")
+                  and not CHECK_SYMBOLS.fullmatch(symbol)]
+    return wrong
+
+
 @test
 def what_crashes_in_the_client_library_is_not_called():
     return [f"{n}: {m.group(1)}" for n in tracked(".c", ".h") if not n.startswith("tests/")
