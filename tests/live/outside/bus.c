@@ -208,6 +208,8 @@ TAP_TEST(a_consumer_that_is_deleted_and_made_again_is_pulled_from_again)
     struct mu_error err = {0};
     struct mu_pull *pull = NULL;
     struct mu_puback ack;
+    struct mu_consumer_state state = {0};
+    bool found = false;
     static const char config[] = "{\"stream_name\":\"T_AGAIN\",\"config\":{\"durable_name\":\"c\",\"name\":\"c\",\"ack_policy\":\"explicit\"}}";
     api("STREAM.CREATE.T_AGAIN", "{\"name\":\"T_AGAIN\",\"subjects\":[\"t.again.>\"],\"storage\":\"file\"}");
     api("CONSUMER.CREATE.T_AGAIN.c", config);
@@ -215,6 +217,10 @@ TAP_TEST(a_consumer_that_is_deleted_and_made_again_is_pulled_from_again)
     CHECK(mu_pull_open(&pull, bus, &options, &err));
     mu_pull_want(pull, 1);
     mu_bus_wait(bus, -1, 0);
+    /* the server drops a request that it has not looked at when the consumer goes: then silence is what tells */
+    for (int64_t until = mu_clock_ms() + 5000; !state.waiting && mu_clock_ms() < until;)
+        CHECK(mu_consumer_find(bus, "T_AGAIN", "c", &found, &state, &err));
+    CHECK_INT(state.waiting, 1);
     CHECK(mu_consumer_delete(bus, "T_AGAIN", "c", &err));
     CHECK(mu_consumer_delete(bus, "T_AGAIN", "c", &err)); /* once more is fine */
     for (int64_t until = mu_clock_ms() + 5000; mu_pull_trouble(pull)->fault == MU_OK && mu_clock_ms() < until;) {
