@@ -23,6 +23,7 @@
 #define THIN_MS 600000
 #define BROKER_LOST_MS 5000
 #define CATCH_UP_MS 100
+#define TRIES_MAX 3 /* of a batch after a deadlock or a serialization failure, before standing by */
 
 static bool open_bus(struct recorder *r, struct mu_error *err)
 {
@@ -175,7 +176,7 @@ static bool commit_range(struct recorder *r, size_t from, size_t to, struct mu_e
     const struct mu_message *last = r->flight->messages[to - 1];
     if (!mu_store_finish(r->store, &rows, &why)) {
         mu_store_rollback(r->store);
-        if (strcmp(why.code, "again") == 0) /* an outcome was recorded elsewhere in the same moment: now it is found */
+        if (strcmp(why.code, "again") == 0 && r->tries++ < TRIES_MAX) /* what was in the way is found now */
             return record_range(r, from, to, err);
         if (why.fault == MU_UNAVAILABLE || why.fault == MU_LOST) {
             *err = why;
@@ -206,6 +207,7 @@ static bool record_range(struct recorder *r, size_t from, size_t to, struct mu_e
 /* Sends what has been taken; the other batch can be filled from now on. */
 static bool launch(struct recorder *r, struct mu_error *err)
 {
+    r->tries = 0;
     r->flight = r->batch;
     r->batch = r->batch == &r->pair[0] ? &r->pair[1] : &r->pair[0];
     return send_range(r, 0, r->flight->count, err) || mu_while(err, "recording %zu result messages", r->flight->count);

@@ -32,6 +32,7 @@ struct recorder {
     struct results *batch;      /* being filled */
     struct results *flight;     /* being recorded while the other is filled; NULL: none is */
     struct position position;
+    int tries;                  /* of the flight */
     uint64_t next;              /* sequence that is to be taken next: behind the batch, or the position */
     uint64_t catch_up;          /* up to here the consumer has delivered: read by sequence, nobody delivers it soon */
     struct mu_message *held;    /* taken, and waiting for a gap before it to be filled */
