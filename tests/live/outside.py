@@ -1,21 +1,21 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """The programs of tests/live/outside, which test the library's bus and store directly, with a private nats-server and
-PostgreSQL of their own: outside.py PROGRAM. Passes their TAP on."""
+PostgreSQL of their own: outside.py bus|store. Passes their TAP on."""
 import os
 import subprocess
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from harness import Site  # noqa: E402
+from harness import BUILD, Site  # noqa: E402
 
 
-def main(program):
+def main(module):
     site = Site()
     try:
         env = dict(os.environ, MUSTER_TEST_NATS=site.url, MUSTER_TEST_NATS_PID=str(site.pids["nats"]), MUSTER_TEST_PG=site.conninfo)
-        return subprocess.run([program], env=env).returncode
+        return subprocess.run([os.path.join(BUILD, "tests", "outside_" + module)], env=env).returncode
     finally:
         site.close()
 
