@@ -182,8 +182,8 @@ static void bind_quarantine(struct mu_args *a, const struct results *r, size_t f
 static void bind_tallies(struct mu_args *a, struct results *r, size_t from, size_t to)
 {
     int32_t places = 0;
-    for (size_t i = 0; i < r->tally_count; i++)
-        r->tallies[i].place = 0;
+    for (size_t i = 0; i < r->tallies.count; i++)
+        r->tallies.rows[i].place = 0;
     mu_arg_array_begin(a, MU_ARRAY_I32);
     for (size_t i = 0; i < r->outcome_count; i++) {
         const struct outcome_row *o = &r->outcomes[i];
@@ -193,7 +193,7 @@ static void bind_tallies(struct mu_args *a, struct results *r, size_t from, size
             mu_arg_array_null(a);
             continue;
         }
-        struct tally_row *t = &r->tallies[o->tally];
+        struct tally_row *t = &r->tallies.rows[o->tally];
         if (!t->place)
             t->place = ++places;
         mu_arg_array_i64(a, t->place);
@@ -204,13 +204,13 @@ static void bind_tallies(struct mu_args *a, struct results *r, size_t from, size
         mu_arg_array_begin(a, c ? MU_ARRAY_TEXT : MU_ARRAY_ID);
         for (size_t i = 0; i < r->outcome_count && place < places; i++) {
             const struct outcome_row *o = &r->outcomes[i];
-            if (o->from < from || o->from >= to || o->tally < 0 || r->tallies[o->tally].place != place + 1)
+            if (o->from < from || o->from >= to || o->tally < 0 || r->tallies.rows[o->tally].place != place + 1)
                 continue;
             place++;
             if (c)
-                mu_arg_array_text(a, r->tallies[o->tally].rules);
+                mu_arg_array_text(a, r->tallies.rows[o->tally].rules);
             else
-                mu_arg_array_id(a, r->tallies[o->tally].id);
+                mu_arg_array_id(a, r->tallies.rows[o->tally].id);
         }
         mu_arg_array_end(a);
     }

@@ -20,14 +20,6 @@ static void *grow(void **list, size_t *room, size_t count, size_t size)
     return (char *)grown + count * size;
 }
 
-static struct tally_row *new_tally(struct results *r)
-{
-    void *list = r->tallies;
-    struct tally_row *row = grow(&list, &r->tally_room, r->tally_count, sizeof(*row));
-    r->tallies = list;
-    return row;
-}
-
 static struct outcome_row *new_outcome(struct results *r)
 {
     void *list = r->outcomes;
@@ -175,60 +167,7 @@ static bool read_outcome(struct outcome_row *o, const json_t *doc, struct mu_spa
     return read;
 }
 
-/* A message's tallies: their bytes, and their digests. */
-struct tallies {
-    struct mu_span rules[MU_RIDE_TASKS_MAX];
-    struct mu_digest digests[MU_RIDE_TASKS_MAX];
-    size_t count;
-};
-
-static bool read_tallies(struct tallies *t, const json_t *doc, struct mu_span body)
-{
-    const json_t *list = json_object_get(doc, "tallies");
-    struct mu_span rest, raw;
-    t->count = 0;
-    if (!list)
-        return true;
-    if (!mu_json_raw(body, "tallies", &rest))
-        return false;
-    while (t->count < json_array_size(list) && mu_json_next_element(&rest, &raw)) {
-        t->rules[t->count] = raw;
-        t->digests[t->count++] = mu_digest_of(raw);
-    }
-    return t->count == json_array_size(list);
-}
-
-/* Tasks of one day share their tallies. */
-static struct mu_id tally_id(struct mu_id task, const struct mu_digest *digest)
-{
-    const int64_t day_ms = INT64_C(86400000), day = mu_id_time_ms(task) / day_ms * day_ms;
-    struct mu_id origin = task;
-    for (int i = 0; i < 6; i++)
-        origin.b[i] = (uint8_t)(day >> (40 - 8 * i));
-    return mu_id_derive(origin, digest);
-}
-
-/* The batch's row for a tally, made if it has none. */
-static bool find_tally(struct results *r, struct mu_id task, struct mu_span rules, const struct mu_digest *digest, int32_t *out,
-                       struct mu_error *err)
-{
-    const struct mu_id id = tally_id(task, digest);
-    int32_t *head = &r->tally_heads[(size_t)(digest->b[0] << 8 | digest->b[1]) % TALLY_HEADS];
-    for (int32_t i = *head - 1; i >= 0; i = r->tallies[i].next)
-        if (mu_id_equal(r->tallies[i].id, id)) {
-            *out = i;
-            return true;
-        }
-    struct tally_row *t = new_tally(r);
-    if (!t)
-        return mu_fail(err, MU_BROKEN, "out of memory");
-    *t = (struct tally_row){.id = id, .digest = *digest, .rules = rules, .next = *head - 1};
-    *out = (int32_t)r->tally_count++;
-    *head = *out + 1;
-    return true;
-}
-
-static bool add_outcome(struct results *r, const struct outcome_row *head, const struct tallies *tallies, const json_t *doc,
+static bool add_outcome(struct results *r, const struct outcome_row *head, const struct tally_list *tallies, const json_t *doc,
                         struct mu_span raw, bool *good, struct mu_error *err)
 {
     int64_t tally = mu_json_int(doc, "tally", -1);
@@ -238,7 +177,7 @@ static bool add_outcome(struct results *r, const struct outcome_row *head, const
     *o = *head;
     o->tally = -1;
     *good = tally < (int64_t)tallies->count && read_outcome(o, doc, raw, tally < 0 ? NULL : &tallies->digests[tally]);
-    if (*good && tally >= 0 && !find_tally(r, o->task, tallies->rules[tally], &tallies->digests[tally], &o->tally, err))
+    if (*good && tally >= 0 && !tally_find(&r->tallies, o->task, tallies->rules[tally], &tallies->digests[tally], &o->tally, err))
         return false;
     r->outcome_count++;
     r->planned |= mu_span_is(o->result, "planned");
@@ -257,7 +196,7 @@ static bool add_outcome(struct results *r, const struct outcome_row *head, const
     return true;
 }
 
-static bool add_plain(struct results *r, const struct outcome_row *head, const struct tallies *tallies, const struct plain_outcome *p,
+static bool add_plain(struct results *r, const struct outcome_row *head, const struct tally_list *tallies, const struct plain_outcome *p,
                       bool *good, struct mu_error *err)
 {
     struct outcome_row *o = new_outcome(r);
@@ -280,11 +219,11 @@ static bool add_plain(struct results *r, const struct outcome_row *head, const s
         return true;
     o->determined = determined_of(o, &tallies->digests[p->tally]);
     r->outcome_count++;
-    return find_tally(r, p->task, tallies->rules[p->tally], &tallies->digests[p->tally], &r->outcomes[r->outcome_count - 1].tally, err);
+    return tally_find(&r->tallies, p->task, tallies->rules[p->tally], &tallies->digests[p->tally], &r->outcomes[r->outcome_count - 1].tally, err);
 }
 
 /* All outcomes of a message in their order, whichever way they were read. */
-static bool add_outcomes(struct results *r, size_t at, struct outcome_row *head, const struct tallies *tallies, const json_t *outcomes,
+static bool add_outcomes(struct results *r, size_t at, struct outcome_row *head, const struct tally_list *tallies, const json_t *outcomes,
                          bool *good, struct mu_error *err)
 {
     const struct plain_split *split = &r->split;
@@ -312,12 +251,12 @@ static bool add_outcomes(struct results *r, size_t at, struct outcome_row *head,
 static bool add_result_message(struct results *r, size_t at, const json_t *doc, const struct mu_result_subject *subject, bool *good,
                                struct mu_error *err)
 {
-    struct tallies tallies;
+    struct tally_list tallies;
     const json_t *outcomes = json_object_get(doc, "outcomes"), *deferred = json_object_get(doc, "deferred");
     struct outcome_row head = {.agent = mu_json_span(doc, "agent"), .queue = mu_json_span(doc, "queue"), .from = at};
     *good = mu_id_parse(mu_json_span(doc, "ride_id"), &head.ride) && mu_id_parse(mu_json_span(doc, "incarnation"), &head.incarnation) &&
             mu_span_is(head.queue, subject->queue) && mu_span_is(mu_json_span(doc, "ride_id"), subject->id) &&
-            read_tallies(&tallies, doc, r->messages[at]->body);
+            tally_list_read(&tallies, doc, r->messages[at]->body);
     if (*good && !add_outcomes(r, at, &head, &tallies, outcomes, good, err))
         return false;
     for (size_t i = 0; *good && i < json_array_size(deferred); i++) {
@@ -442,8 +381,8 @@ void results_reset(struct results *r)
     if (r->arena)
         mu_json_arena_reset(r->arena);
     r->planned = false;
-    r->count = r->bytes = r->tally_count = r->outcome_count = r->finding_count = r->deferred_count = r->quarantine_count = 0;
-    memset(r->tally_heads, 0, sizeof(r->tally_heads));
+    r->count = r->bytes = r->outcome_count = r->finding_count = r->deferred_count = r->quarantine_count = 0;
+    tally_reset(&r->tallies);
 }
 
 void results_free(struct results *r)
@@ -451,7 +390,7 @@ void results_free(struct results *r)
     results_reset(r);
     free(r->messages);
     free(r->docs);
-    free(r->tallies);
+    tally_free(&r->tallies);
     mu_text_free(&r->split.rest);
     free(r->outcomes);
     free(r->findings);

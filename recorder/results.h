@@ -9,17 +9,7 @@
 #include "outside/bus.h"
 #include "outside/store.h"
 #include "plain.h"
-
-/* Counters per rule, kept once for all outcomes of a batch that have the same (muster.tally). The id follows from the
- * counters and the day of the task, so that a row falls in the partition of its outcomes. */
-struct tally_row {
-    struct mu_id id;
-    struct mu_digest digest;      /* of `rules` */
-    struct mu_span rules;
-    int32_t next;                 /* of equal hash; -1: none */
-    int32_t place;                /* among those being bound, from 1 */
-};
-#define TALLY_HEADS 1024
+#include "tally.h"
 
 struct outcome_row {
     struct mu_id task, job, ride, incarnation;
@@ -63,9 +53,8 @@ struct results {
     struct deferred_row *deferred;
     struct quarantine_row *quarantine;
     struct plain_split split;     /* of the message that is being read; reused */
-    struct tally_row *tallies;
-    int32_t tally_heads[TALLY_HEADS]; /* by the digest's first bytes: index + 1, 0 for none */
-    size_t tally_count, tally_room, outcome_count, outcome_room, finding_count, finding_room, deferred_count, deferred_room, quarantine_count,
+    struct tally_set tallies;
+    size_t outcome_count, outcome_room, finding_count, finding_room, deferred_count, deferred_room, quarantine_count,
         quarantine_room;
 };
 

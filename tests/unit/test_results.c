@@ -37,8 +37,8 @@ TAP_TEST(an_outcome_becomes_a_row)
     CHECK(add(&r, subject, HEAD(RULES) OUTCOME(TASK, ",\"tally\":0") "," OUTCOME(TASK, "") "]}"));
     CHECK_INT(r.outcome_count, 2);
     CHECK_INT(r.quarantine_count, 0);
-    CHECK_INT(r.tally_count, 1);
-    CHECK_SPAN(r.tallies[r.outcomes[0].tally].rules, mu_span_of(RULES));
+    CHECK_INT(r.tallies.count, 1);
+    CHECK_SPAN(r.tallies.rows[r.outcomes[0].tally].rules, mu_span_of(RULES));
     CHECK_INT(r.outcomes[1].tally, -1);
     CHECK(r.outcomes[0].computed);
     results_free(&r);
@@ -51,13 +51,13 @@ TAP_TEST(equal_counters_of_a_day_are_kept_once)
         CHECK(add(&r, subject, HEAD(RULES "," OTHER) OUTCOME(TASK, ",\"tally\":0") "," OUTCOME(TASK, ",\"tally\":1") "," OUTCOME(
                                    NEXT_DAY, ",\"tally\":0") "]}"));
     CHECK_INT(r.outcome_count, 9);
-    CHECK_INT(r.tally_count, 3);
+    CHECK_INT(r.tallies.count, 3);
     for (size_t i = 0; i < r.outcome_count; i++) {
         const struct outcome_row *o = &r.outcomes[i];
         CHECK_INT(o->tally, r.outcomes[i % 3].tally);
-        CHECK_SPAN(r.tallies[o->tally].rules, mu_span_of(i % 3 == 1 ? OTHER : RULES));
-        CHECK_INT(mu_id_time_ms(r.tallies[o->tally].id) % 86400000, 0);
-        CHECK_INT(mu_id_time_ms(r.tallies[o->tally].id) / 86400000, mu_id_time_ms(o->task) / 86400000);
+        CHECK_SPAN(r.tallies.rows[o->tally].rules, mu_span_of(i % 3 == 1 ? OTHER : RULES));
+        CHECK_INT(mu_id_time_ms(r.tallies.rows[o->tally].id) % 86400000, 0);
+        CHECK_INT(mu_id_time_ms(r.tallies.rows[o->tally].id) / 86400000, mu_id_time_ms(o->task) / 86400000);
         CHECK(mu_digest_equal(&o->determined, &r.outcomes[i % 3].determined));
     }
     CHECK(mu_digest_equal(&r.outcomes[0].determined, &r.outcomes[2].determined));
@@ -105,7 +105,7 @@ static bool same_rows(const struct results *a, const struct results *b)
                x->riding == y->riding && x->crashes == y->crashes && x->started_us == y->started_us &&
                x->finished_us == y->finished_us && x->index == y->index;
         if (same && x->tally >= 0)
-            same = mu_id_equal(a->tallies[x->tally].id, b->tallies[y->tally].id);
+            same = mu_id_equal(a->tallies.rows[x->tally].id, b->tallies.rows[y->tally].id);
     }
     for (size_t i = 0; same && i < a->quarantine_count; i++)
         same = strcmp(a->quarantine[i].reason, b->quarantine[i].reason) == 0;
