@@ -2,6 +2,7 @@
 /* From the bytes of a submission to jobs with their task bytes: schema, names, limits. */
 #include "base/clock.h"
 #include "batch.h"
+#include "domain/task.h"
 #include "engine/description.h"
 #include "engine/run.h"
 #include "format/schema.h"
@@ -273,6 +274,12 @@ static bool write_task(struct batch *b, struct job *j, const json_t *doc, struct
     if (!mu_text_ok(out, err))
         return false;
     j->task = (struct piece){start, out->len - start};
+    size_t message = j->task.len + b->terms[j->terms].bytes.len;
+    if (message > MU_TASK_MESSAGE_MAX - MU_TASK_ROOM) { /* no agent would ever get it */
+        mu_reject(err, "too_large", json_object_get(doc, "rules") ? "/rules" : "", "the task would take %zu bytes in the queue, the limit is %d",
+                  message, MU_TASK_MESSAGE_MAX - MU_TASK_ROOM);
+        return mu_hint(err, "load the rules as a pack, put the records into a file");
+    }
     j->task_digest = mu_digest_of(batch_span(b, j->task));
     j->pack = keep(b, mu_span_of(pack->name));
     if (!source)

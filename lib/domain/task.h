@@ -17,6 +17,7 @@
 #define MU_TASK_V 1
 #define MU_RIDE_TASKS_MAX 256
 #define MU_TASK_MESSAGE_MAX (256 * 1024)
+#define MU_TASK_ROOM 2048 /* of it, for what is not terms and tasks: envelope, headers, the shard of a planned task */
 
 enum mu_stage { MU_STAGE_PLAN, MU_STAGE_SCAN, MU_STAGE_MERGE };
 const char *mu_stage_name(enum mu_stage s);

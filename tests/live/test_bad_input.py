@@ -69,6 +69,17 @@ def an_oversized_body_is_refused(site):
     _refused(site, {"pack": "identifiers@1", "records": records}, "too_large")
 
 
+def a_task_that_no_queue_message_could_carry_is_refused(site):
+    rules = {"muster_pack": 1, "pack": "large", "version": "1.0.0", "title": "x", "columns": {"isin": {"type": "text"}},
+             "rules": [{"id": f"L.R{i}", "title": "y" * 190, "severity": "high", "check": "not_null", "with": {"column": "isin"}}
+                       for i in range(500)]}
+    records = [{"isin": GOOD}] * 7000
+    _refused(site, {"rules": rules, "records": records}, "too_large", "/rules")
+    rules["rules"] = rules["rules"][:200]
+    job = site.submit({"rules": rules, "records": records})["job_id"]
+    assert site.done(job)["result"] == "pass"
+
+
 def a_missing_file_a_directory_and_an_unreadable_file_have_their_reasons(site):
     _outcome(site, {"uri": "file:none.csv"}, "error", "source_missing")
     os.mkdir(os.path.join(site.sources, "folder.csv"))
