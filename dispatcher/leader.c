@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "leftovers.h"
+#include "outside/lock.h"
 #include "outside/topology.h"
 #include "publish.h"
 #include "reconcile.h"
@@ -11,10 +12,7 @@
 #include "statements.h"
 #include "stray.h"
 
-#include <unistd.h>
-
 #define BEAT_MS 1000
-#define STALE_MS 5000
 #define TRY_MS 2000
 #define SWEEP_MS 2000       /* rows of the outbox that nobody has published */
 #define RECOUNT_MS 30000
@@ -22,10 +20,13 @@
 #define MAINTAIN_MS 3600000
 #define RETRIES_AT_ONCE 500
 
+static const struct mu_duty duty = {
+    .program = "muster-dispatcher", .statements = dispatcher_statements, .count = SQL_COUNT, .take = SQL_LEAD,
+    .let_go = SQL_LEAD_NO_MORE, .beat = SQL_LOCK_BEAT, .stale = SQL_LOCK_STALE, .end = SQL_LOCK_END};
+
 struct leader {
     struct dispatcher *d;
-    struct mu_store *beat; /* own session: the beat must not wait for a long statement */
-    bool leading;
+    struct mu_lock lock;
     int64_t try_ms, beat_ms, sweep_ms, reconcile_ms, recount_ms, maintain_ms, setback_ms, stray_ms;
     struct reconciler reconciler;
     struct leftovers leftovers;
@@ -40,6 +41,8 @@ bool leader_new(struct leader **out, struct dispatcher *d, struct mu_error *err)
     if (!l)
         return mu_fail(err, MU_BROKEN, "out of memory");
     l->d = d;
+    l->lock.duty = &duty;
+    l->lock.conninfo = d->config->postgres_conninfo;
     l->reconciler.d = d;
     l->leftovers.d = d;
     l->setback.d = d;
@@ -52,69 +55,28 @@ void leader_free(struct leader *l)
 {
     if (!l)
         return;
-    mu_store_free(l->beat);
+    mu_lock_let_go(&l->lock, NULL); /* it goes with the session */
     free(l);
 }
 
 void leader_lost(struct leader *l)
 {
-    if (l->leading)
+    if (l->lock.held)
         mu_say(MU_WARNING, "the leader's lock went with its database session, standing by");
-    l->leading = false;
-    mu_store_free(l->beat);
-    l->beat = NULL;
-}
-
-/* A holder that has not moved for five seconds is ended: its kernel would hold the lock for ever. */
-static bool end_stale(struct leader *l, struct mu_error *err)
-{
-    struct mu_args *a = l->d->args;
-    MU_AUTO(mu_rows_free) struct mu_rows *rows = NULL;
-    mu_args_reset(a);
-    mu_arg_i64(a, STALE_MS);
-    if (!mu_store_run(l->d->store, SQL_LOCK_STALE, a, &rows, err))
-        return false;
-    if (!mu_rows_count(rows) || mu_row_null(rows, 0, 0))
-        return true;
-    int64_t pid = mu_row_i64(rows, 0, 0);
-    mu_args_reset(a);
-    mu_arg_i64(a, pid);
-    if (!mu_store_run(l->d->store, SQL_LOCK_END, a, NULL, err))
-        return false;
-    mu_log(MU_WARNING, "the leader had stopped, its session was ended", MU_N("backend_pid", pid));
-    return true;
+    mu_lock_let_go(&l->lock, NULL);
 }
 
 static bool try_to_lead(struct leader *l, struct mu_error *err)
 {
-    MU_AUTO(mu_rows_free) struct mu_rows *rows = NULL;
-    if (!mu_store_run(l->d->store, SQL_LEAD, NULL, &rows, err))
+    if (!mu_lock_try(&l->lock, l->d->store, l->d->args, err))
         return false;
-    if (!mu_row_bool(rows, 0, 0))
-        return end_stale(l, err);
-    l->leading = true;
+    if (l->lock.ended)
+        mu_log(MU_WARNING, "the leader had stopped, its session was ended", MU_N("backend_pid", l->lock.ended));
+    if (!l->lock.held)
+        return true;
     l->setback.known = false; /* another leader may have noted it meanwhile */
     mu_say(MU_INFO, "leading: reconciling, retries and partitions are done here");
     return true;
-}
-
-static bool beat(struct leader *l, struct mu_error *err)
-{
-    struct mu_args *a = l->d->args;
-    char holder[120], host[64] = "";
-    if (!l->beat && !mu_store_open(&l->beat, l->d->config->postgres_conninfo, "muster-dispatcher-beat", dispatcher_statements,
-                                   SQL_COUNT, err))
-        return false;
-    gethostname(host, sizeof(host) - 1);
-    snprintf(holder, sizeof(holder), "muster-dispatcher %s:%ld", host, (long)getpid());
-    mu_args_reset(a);
-    mu_arg_i64(a, mu_store_backend_pid(l->d->store));
-    mu_arg_text(a, mu_span_of(holder));
-    if (mu_store_run(l->beat, SQL_LOCK_BEAT, a, NULL, err))
-        return true;
-    mu_store_free(l->beat);
-    l->beat = NULL;
-    return false;
 }
 
 /* A wiped store: what must be there is made again, then the tasks follow by reconciliation. */
@@ -177,13 +139,13 @@ bool leader_step(struct leader *l, int64_t *next_ms, struct mu_error *err)
     int64_t now = mu_clock_ms(), pass_ms = l->d->config->dispatcher_reconcile_ms;
     bool at_end = true;
     *next_ms = TRY_MS;
-    if (!l->leading) {
+    if (!l->lock.held) {
         if (due(&l->try_ms, TRY_MS, now, next_ms) && !try_to_lead(l, err))
             return false;
-        if (!l->leading)
+        if (!l->lock.held)
             return true;
     }
-    if (due(&l->beat_ms, BEAT_MS, now, next_ms) && !beat(l, err))
+    if (due(&l->beat_ms, BEAT_MS, now, next_ms) && !mu_lock_beat(&l->lock, l->d->store, l->d->args, err))
         return false;
     if (due(&l->maintain_ms, MAINTAIN_MS, now, next_ms) && !mu_store_run(l->d->store, SQL_MAINTAIN, NULL, NULL, err))
         return false;

@@ -19,6 +19,7 @@ const struct mu_statement dispatcher_statements[SQL_COUNT] = {
     [SQL_PACKS] = {"packs", "select name, version, digest, document from muster.packs()"},
     [SQL_LISTS_PINNED] = {"lists pinned", "select muster.lists_pinned($1, $2, $3)"},
     [SQL_LEAD] = {"lead", "select pg_try_advisory_lock(muster.lock_key('leader'))"},
+    [SQL_LEAD_NO_MORE] = {"lead no more", "select pg_advisory_unlock(muster.lock_key('leader'))"},
     [SQL_LOCK_BEAT] = {"lock beat", "select muster.lock_beat('leader', $1::int, $2::text)"},
     [SQL_LOCK_STALE] = {"lock stale", "select muster.lock_stale('leader', $1::int)"},
     [SQL_LOCK_END] = {"lock end", "select muster.lock_end('leader', $1::int)"},

@@ -7,6 +7,7 @@
 #include "daemon/daemon.h"
 #include "format/config.h"
 #include "outside/bus.h"
+#include "outside/lock.h"
 #include "outside/service.h"
 #include "outside/store.h"
 #include "results.h"
@@ -24,7 +25,7 @@ struct recorder {
     struct mu_config *config;
     struct mu_bus *bus;
     struct mu_store *store;
-    struct mu_store *beat;      /* own session for the lock's beat */
+    struct mu_lock lock;
     struct mu_args *args;
     struct mu_service *service;
     struct mu_pull *pull;

@@ -150,6 +150,30 @@ def a_stopped_recorder_is_replaced(site):
     assert active.alive()
 
 
+def _leader(site):
+    return site.value("select split_part(h.holder, ':', 2) from muster.lock_holder h join pg_locks l on l.pid = h.backend_pid "
+                      "where h.name = 'leader' and l.locktype = 'advisory' and l.granted "
+                      "and (l.classid::bigint << 32 | l.objid::bigint) = muster.lock_key('leader')")
+
+
+@own_site
+def a_stopped_leader_is_replaced(site):
+    _file(site)
+    leader = site.dispatcher("leader")
+    wait_until(lambda: _leader(site) == str(leader.pid), what="a leader")
+    heir = site.dispatcher("heir")
+    leader.pause()
+    wait_until(lambda: _leader(site) == str(heir.pid), 30, "another leader")
+    leader.resume()
+    wait_until(lambda: b"went with its database session" in open(leader.log_path, "rb").read(), what="its standing by")
+    assert heir.stop() == 0
+    wait_until(lambda: _leader(site) == str(leader.pid), what="the first one leading again")
+    site.recorder()
+    site.worker("a1")
+    _submit_mix(site, "led")
+    _check(site, "led")
+
+
 @own_site
 def a_zombie_agent_changes_nothing(site):
     _file(site)
