@@ -115,7 +115,7 @@ static void beat(struct mu_lease *l)
     size_t count = 0;
     for (struct mu_delivery *d = l->held; held && d && count < l->held_count; d = d->next, count++) {
         bool running = d == l->running_delivery && l->running;
-        held[count].n = d->n;
+        held[count].n = atomic_load(&d->n);
         held[count].since_us = d->since_us;
         memcpy(held[count].ride_id, d->ride_id, sizeof(d->ride_id));
         memcpy(held[count].task_id, running ? l->running->id_text : d->ride_id, MU_ID_MAX);

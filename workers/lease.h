@@ -15,7 +15,7 @@
 struct mu_delivery {
     struct mu_message *message;
     char ride_id[MU_ID_MAX];
-    int64_t n;
+    atomic_llong n;        /* 1 until the body is read; the lease thread tells it to the registry */
     size_t tasks;          /* how many ride in it */
     int64_t since_us;      /* wall, for the registry */
     atomic_llong alive_ms; /* the lease was surely ours at this moment: arrival, answered +WPI (lease thread),

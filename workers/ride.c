@@ -294,7 +294,7 @@ static void run_ride(struct mu_worker *w, struct mu_delivery *d)
     for (size_t i = 0; i < ride.count; i++)
         small = small && !ride.tasks[i].source;
     mu_result_message_init(&g.message, &w->agent, ride.id_text, ride.queue);
-    d->n = ride.n;
+    atomic_store(&d->n, ride.n);
     d->tasks = ride.count;
     w->running_long = !small;
     if (!small)

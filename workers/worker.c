@@ -183,7 +183,7 @@ static struct mu_delivery *take_next(struct mu_worker *w)
             continue;
         d->message = m;
         d->since_us = mu_wall_us();
-        d->n = 1;
+        atomic_store(&d->n, 1);
         if (mu_subject_parse_task(m->subject, &subject))
             snprintf(d->ride_id, sizeof(d->ride_id), "%.36s", subject.ride_id);
         mu_lease_hold(w->lease, d);
