@@ -11,7 +11,7 @@ import traceback
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from worker_rig import Rig, check_schema, determined, new_id, sha, wait_until  # noqa: E402
+from worker_rig import BUILD, THREADS, Rig, check_schema, determined, new_id, sha, wait_until  # noqa: E402
 
 ROWS = 20000
 SLOW = {"worker__read_limit": "2MiB"}  # so that a file of half a megabyte lasts for some checkpoints
@@ -450,6 +450,9 @@ def main(words):
     if not shutil.which("nats-server"):
         print("1..0 # SKIP nats-server is not installed")
         return 0
+    if THREADS:
+        with open(os.path.join(BUILD, "workers", "muster-worker"), "rb") as f:
+            assert b"__tsan_init" in f.read(), "this build is without ThreadSanitizer and would prove nothing"
     stories = [f for f in list(globals().values()) if callable(f) and getattr(f, "__module__", "") == "__main__"
                and f.__code__.co_varnames[:f.__code__.co_argcount] == ("rig",)]
     stories = [s for s in stories if not words or s.__name__ in words]
@@ -459,6 +462,8 @@ def main(words):
         rig = Rig()
         try:
             story(rig)
+            races = rig.races()
+            assert not races, races
             print(f"ok {number} - {story.__name__}", flush=True)
         except Exception:  # the others go on
             failed += 1

@@ -21,6 +21,7 @@ PACK = {"muster_pack": 1, "pack": "sample", "version": "1.0.0", "title": "A samp
         "rules": [{"id": "S.V", "title": "v is a or b", "severity": "high", "check": "in_set",
                    "with": {"column": "v", "values": ["a", "b"]}}]}
 SECOND = 1000000000
+THREADS = "TSAN_OPTIONS" in os.environ  # the suite `thread`: programs are built with ThreadSanitizer
 
 
 def sha(data):
@@ -61,6 +62,8 @@ class Agent:
         env = dict(os.environ, MUSTER_FAIL=fail or "")
         if not fail:
             del env["MUSTER_FAIL"]
+        if THREADS:  # reports go to files, because an agent that is killed has no status to tell of them
+            env["TSAN_OPTIONS"] += ":log_path=" + os.path.join(rig.dir, "race")
         self.process = subprocess.Popen(command, stdout=self.log, stderr=self.log, env=env)
         rig.agents.append(self)
 
@@ -230,6 +233,22 @@ class Rig:
 
     def agent(self, name="a1", fail=None, **sets):
         return Agent(self, name, fail, **sets)
+
+    def races(self):
+        """What ThreadSanitizer reported; agents that still run are asked to end first, so that this is seen too."""
+        if not THREADS:
+            return ""
+        for agent in self.agents:
+            if agent.alive():
+                agent.signal(signal.SIGCONT)
+                agent.signal(signal.SIGTERM)
+                agent.ended()
+        reports = []
+        for name in sorted(os.listdir(self.dir)):
+            if name.startswith("race."):
+                with open(os.path.join(self.dir, name), errors="replace") as f:
+                    reports.append(f.read())
+        return "".join(reports)
 
     def close(self):
         for agent in self.agents:
