@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The contract by example: tests/corpus/<schema>/valid/<name>/input.json is taken, invalid/<defect>/input.json is
+/* The contract by example: tests/corpus/schemas/<schema>/valid/<name>/input.json is taken, invalid/<defect>/input.json is
  * refused at the place that expected.json names. New ones are found by themselves. */
 #include "format/json.h"
 #include "format/schema.h"
@@ -29,11 +29,11 @@ static size_t each(const char *kind, void (*look)(const struct mu_schema *schema
 {
     char pattern[600];
     glob_t found = {0};
-    (void)snprintf(pattern, sizeof(pattern), "%s/tests/corpus/*/%s/*", getenv("MUSTER_SOURCE"), kind);
+    (void)snprintf(pattern, sizeof(pattern), "%s/tests/corpus/schemas/*/%s/*", getenv("MUSTER_SOURCE"), kind);
     if (glob(pattern, 0, NULL, &found) != 0)
         TAP_FAIL("nothing matches %s", pattern);
     for (size_t i = 0; i < found.gl_pathc; i++) {
-        const char *name = strstr(found.gl_pathv[i], "/tests/corpus/") + strlen("/tests/corpus/");
+        const char *name = strstr(found.gl_pathv[i], "/tests/corpus/schemas/") + strlen("/tests/corpus/schemas/");
         char schema[64];
         (void)snprintf(schema, sizeof(schema), "%.*s", (int)strcspn(name, "/"), name);
         look(mu_schema_builtin(schema), found.gl_pathv[i]);
