@@ -4,7 +4,7 @@
  * are committed, and their SHA-256 is the task digest that an outcome carries back.
  *
  * To change the form: raise "v" in schemas/task.json and MU_TASK_V, keep the old reader for one release, add a
- * sample of the old form to tests/corpus/task. A worker that meets a newer form refuses it (`bad_task`). */
+ * sample of the old form to tests/corpus/schemas/task. A worker that meets a newer form refuses it (`bad_task`). */
 #ifndef MU_TASK_H
 #define MU_TASK_H
 
