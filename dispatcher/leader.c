@@ -18,6 +18,7 @@
 #define RECOUNT_MS 30000
 #define RARELY 2             /* what is looked at once in so many passes of the reconciler */
 #define MAINTAIN_MS 3600000
+#define BROKER_LOST_MS 5000
 #define RETRIES_AT_ONCE 500
 
 static const struct mu_duty duty = {
@@ -27,7 +28,7 @@ static const struct mu_duty duty = {
 struct leader {
     struct dispatcher *d;
     struct mu_lock lock;
-    int64_t try_ms, beat_ms, sweep_ms, reconcile_ms, recount_ms, maintain_ms, setback_ms, stray_ms;
+    int64_t try_ms, beat_ms, sweep_ms, reconcile_ms, recount_ms, maintain_ms, setback_ms, stray_ms, broker_lost_ms;
     struct reconciler reconciler;
     struct leftovers leftovers;
     struct setback setback;
@@ -123,6 +124,19 @@ static bool recount(struct leader *l, struct mu_error *err)
     return true;
 }
 
+/* Who cannot reach the broker leaves the duty to one who can. */
+static void look_at_broker(struct leader *l, int64_t now)
+{
+    if (mu_bus_connected(l->d->bus))
+        l->broker_lost_ms = 0;
+    else if (!l->broker_lost_ms)
+        l->broker_lost_ms = now;
+    else if (l->lock.held && now - l->broker_lost_ms > BROKER_LOST_MS) {
+        mu_say(MU_WARNING, "the broker has been away for five seconds, leading is left to others");
+        mu_lock_let_go(&l->lock, l->d->store);
+    }
+}
+
 /* True once the time has come; notes the next. */
 static bool due(int64_t *at, int64_t every_ms, int64_t now, int64_t *next_ms)
 {
@@ -139,12 +153,11 @@ bool leader_step(struct leader *l, int64_t *next_ms, struct mu_error *err)
     int64_t now = mu_clock_ms(), pass_ms = l->d->config->dispatcher_reconcile_ms;
     bool at_end = true;
     *next_ms = TRY_MS;
-    if (!l->lock.held) {
-        if (due(&l->try_ms, TRY_MS, now, next_ms) && !try_to_lead(l, err))
-            return false;
-        if (!l->lock.held)
-            return true;
-    }
+    look_at_broker(l, now);
+    if (!l->lock.held && !l->broker_lost_ms && due(&l->try_ms, TRY_MS, now, next_ms) && !try_to_lead(l, err))
+        return false;
+    if (!l->lock.held)
+        return true;
     if (due(&l->beat_ms, BEAT_MS, now, next_ms) && !mu_lock_beat(&l->lock, l->d->store, l->d->args, err))
         return false;
     if (due(&l->maintain_ms, MAINTAIN_MS, now, next_ms) && !mu_store_run(l->d->store, SQL_MAINTAIN, NULL, NULL, err))

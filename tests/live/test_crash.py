@@ -175,6 +175,21 @@ def a_stopped_leader_is_replaced(site):
 
 
 @own_site
+def a_leader_without_a_broker_leaves_the_duty_to_others(site):
+    _file(site)
+    leader = site.dispatcher("leader")
+    wait_until(lambda: _leader(site) == str(leader.pid), what="a leader")
+    site.crash("nats")
+    wait_until(lambda: _leader(site) is None, 30, "the lock let go")
+    site.start("nats")
+    wait_until(lambda: _leader(site) == str(leader.pid), 30, "the duty taken up again")
+    site.recorder()
+    site.worker("a1")
+    _submit_mix(site, "again")
+    _check(site, "again")
+
+
+@own_site
 def a_zombie_agent_changes_nothing(site):
     _file(site)
     site.dispatcher()
