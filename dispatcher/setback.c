@@ -34,6 +34,7 @@ static bool see(struct setback *s, const char *stream, struct seen *seen, size_t
         return false;
     seen[*count].delivered = state.delivered_stream_sequence;
     *count += found;
+    s->missing = s->missing || !found;
     return true;
 }
 
@@ -129,7 +130,7 @@ static bool look_at_intake(struct setback *s, struct mu_error *err)
     if (!see(s, MU_STREAM_INTAKE, seen, &count, err) || !mu_stream_find(s->d->bus, MU_STREAM_INTAKE, &found, &now, err))
         return false;
     if (!found || !count)
-        return true; /* a wiped store: the leader makes them anew */
+        return true; /* made again before the next look */
     if (!read_note(s, err) || !matches(s, &now, &same, err))
         return false;
     if (same && seen[0].delivered > now.last_sequence)
@@ -139,7 +140,22 @@ static bool look_at_intake(struct setback *s, struct mu_error *err)
     return note(s, &now, err);
 }
 
+/* A renewal deletes before it makes: without this, a broker that fails in between would leave a queue that nobody serves. */
+static bool make_missing(struct setback *s, struct mu_error *err)
+{
+    MU_AUTO(mu_topology_report_free) struct mu_topology_report report = {0};
+    if (!s->missing)
+        return true;
+    if (!s->d->config->dispatcher_provision) {
+        mu_log(MU_LOG_ERROR, "a consumer is missing", MU_F("hint", "`muster setup` makes it again"));
+        return true;
+    }
+    mu_say(MU_WARNING, "a consumer is missing, it is made again");
+    return mu_topology(s->d->bus, s->d->config, MU_TOPOLOGY_CREATE, &report, err);
+}
+
 bool setback_look(struct setback *s, struct mu_error *err)
 {
-    return (look_at_tasks(s, err) && look_at_intake(s, err)) || mu_while(err, "looking whether the broker's store went back");
+    s->missing = false;
+    return (look_at_tasks(s, err) && look_at_intake(s, err) && make_missing(s, err)) || mu_while(err, "looking whether the broker's store went back");
 }

@@ -15,10 +15,11 @@ struct setback {
     uint64_t sequence;   /* 0: it was empty */
     int64_t stored_us;
     int64_t renewed;     /* consumers, since the start */
+    bool missing;        /* one was not there at this look: deleted by hand, or by a renewal that was cut short */
 };
 /* Looks at all consumers that the dispatcher's topology has, but the recorder's: that program reads by sequence what
- * its consumer will not deliver. With dispatcher.provision a consumer is made again, otherwise the log says what to
- * do, at each look. */
+ * its consumer will not deliver. With dispatcher.provision a consumer is made again, also one that is missing;
+ * otherwise the log says what to do. */
 MU_MUST bool setback_look(struct setback *s, struct mu_error *err);
 
 #endif

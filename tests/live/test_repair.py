@@ -138,6 +138,19 @@ def a_checkpoint_of_a_task_that_is_done_is_purged_and_that_of_an_open_one_stays(
     assert site.done(still_open)["result"] == "pass"
 
 
+@own_site
+def a_consumer_that_is_gone_is_made_again(site):
+    site.all(workers=1)
+    gone = [("MUSTER_TASKS", "w-default-normal"), ("MUSTER_INTAKE", "intake")]
+    for stream, consumer in gone:
+        assert site.nats.api(f"CONSUMER.DELETE.{stream}.{consumer}")["success"]
+    for stream, consumer in gone:
+        wait_until(lambda: "config" in site.nats.api(f"CONSUMER.INFO.{stream}.{consumer}"), 20, consumer)
+    _submit(site, "served")
+    _intake(site, "served-door")
+    _done(site, "served", 21)
+
+
 def the_newest_intake_message_is_noted(site):
     _intake(site, "noted")
     last = site.nats.stream("MUSTER_INTAKE")["last_seq"]
