@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "reconcile.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "domain/names.h"
 #include "format/json.h"
@@ -111,23 +112,38 @@ static bool is_queued(struct view *v, const struct candidate *c, bool there, boo
     return true;
 }
 
-/* Everything that the results stream holds now has been recorded: else outcomes may only be waiting. */
-static bool results_are_recorded(struct dispatcher *d, bool *recorded, struct mu_error *err)
+static bool read_end_of_results(struct reconciler *r, bool *found, struct mu_error *err)
 {
     struct mu_stream_state state;
-    bool found = false;
+    if (!mu_stream_find(r->d->bus, MU_STREAM_RESULTS, found, &state, err) || !*found)
+        return err->fault == MU_OK;
+    snprintf(r->until_created, sizeof(r->until_created), "%s", state.created);
+    r->until_sequence = state.last_sequence;
+    r->until_ms = mu_clock_ms();
+    return true;
+}
+
+/* Everything that the results stream held at a moment after `due_ms` has been recorded: else outcomes may only be
+ * waiting. The moment stays until it is reached: under load the stream's end always runs ahead of the recorder. */
+static bool results_are_recorded(struct reconciler *r, int64_t due_ms, bool *recorded, struct mu_error *err)
+{
     MU_AUTO(mu_rows_free) struct mu_rows *rows = NULL;
+    bool found = true;
     *recorded = false;
-    if (!mu_stream_find(d->bus, MU_STREAM_RESULTS, &found, &state, err) ||
-        !mu_store_run(d->store, SQL_POSITIONS, NULL, &rows, err))
+    if (r->until_ms < due_ms && !read_end_of_results(r, &found, err))
         return false;
-    if (!found)
-        return true;
-    if (!state.last_sequence || !mu_rows_count(rows)) {
-        *recorded = !state.last_sequence;
+    if (!found || !mu_store_run(r->d->store, SQL_POSITIONS, NULL, &rows, err))
+        return !found;
+    if (!r->until_sequence) {
+        *recorded = true;
         return true;
     }
-    *recorded = strcmp(mu_row_text(rows, 0, 0), state.created) == 0 && (uint64_t)mu_row_i64(rows, 0, 1) >= state.last_sequence;
+    if (!mu_rows_count(rows))
+        return true;
+    if (strcmp(mu_row_text(rows, 0, 0), r->until_created) != 0)
+        r->until_ms = 0; /* one of the two is of a stream that is gone: look again */
+    else
+        *recorded = (uint64_t)mu_row_i64(rows, 0, 1) >= r->until_sequence;
     return true;
 }
 
@@ -208,9 +224,10 @@ static bool judge(struct reconciler *r, struct view *v, const struct candidate *
     if (queued)
         return true;
     *missing = true;
-    if (c->missing_ms < 3 * r->d->config->task_ack_wait_ms)
+    const int64_t twice_ms = c->missing_ms - 3 * r->d->config->task_ack_wait_ms;
+    if (twice_ms < 0)
         return true; /* seen once: it may have been pulled a moment ago */
-    if (!results_are_recorded(r->d, &recorded, err))
+    if (!results_are_recorded(r, mu_clock_ms() - twice_ms, &recorded, err))
         return false;
     return !recorded || republish(r, c, err);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "setback.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "outside/topology.h"
 #include "statements.h"
@@ -24,6 +25,7 @@ static bool renew(struct setback *s, const char *stream, const char *consumer, c
 struct seen {
     char consumer[MU_SUBJECT_MAX];
     uint64_t delivered;
+    int64_t created_us;
 };
 
 static bool see(struct setback *s, const char *stream, struct seen *seen, size_t *count, struct mu_error *err)
@@ -33,6 +35,7 @@ static bool see(struct setback *s, const char *stream, struct seen *seen, size_t
     if (!mu_consumer_find(s->d->bus, stream, seen[*count].consumer, &found, &state, err))
         return false;
     seen[*count].delivered = state.delivered_stream_sequence;
+    seen[*count].created_us = state.created_us;
     *count += found;
     s->missing = s->missing || !found;
     return true;
@@ -78,6 +81,7 @@ static bool read_note(struct setback *s, struct mu_error *err)
         snprintf(s->created, sizeof(s->created), "%s", mu_row_text(rows, 0, 0));
         s->sequence = (uint64_t)mu_row_i64(rows, 0, 1);
         s->stored_us = mu_row_i64(rows, 0, 2);
+        s->noted_us = mu_row_i64(rows, 0, 3);
     }
     s->known = true;
     return true;
@@ -99,7 +103,8 @@ static bool matches(struct setback *s, const struct mu_stream_state *now, bool *
     return true;
 }
 
-static bool note(struct setback *s, const struct mu_stream_state *now, struct mu_error *err)
+/* Also when the consumer is younger than the note: what was noted before it began says nothing of it. */
+static bool note(struct setback *s, const struct mu_stream_state *now, const struct seen *consumer, struct mu_error *err)
 {
     MU_AUTO(mu_message_free) struct mu_message *m = NULL;
     struct mu_args *a = s->d->args;
@@ -107,7 +112,8 @@ static bool note(struct setback *s, const struct mu_stream_state *now, struct mu
         return false;
     int64_t stored_us = m ? m->stored_us : 0;
     uint64_t sequence = m ? now->last_sequence : 0; /* one that was deleted proves nothing later */
-    if (strcmp(s->created, now->created) == 0 && s->sequence == sequence && s->stored_us == stored_us)
+    if (strcmp(s->created, now->created) == 0 && s->sequence == sequence && s->stored_us == stored_us &&
+        consumer->created_us <= s->noted_us)
         return true;
     mu_args_reset(a);
     mu_arg_text(a, mu_span_of(now->created));
@@ -118,6 +124,7 @@ static bool note(struct setback *s, const struct mu_stream_state *now, struct mu
     snprintf(s->created, sizeof(s->created), "%s", now->created);
     s->sequence = sequence;
     s->stored_us = stored_us;
+    s->noted_us = mu_wall_us();
     return true;
 }
 
@@ -133,11 +140,15 @@ static bool look_at_intake(struct setback *s, struct mu_error *err)
         return true; /* made again before the next look */
     if (!read_note(s, err) || !matches(s, &now, &same, err))
         return false;
-    if (same && seen[0].delivered > now.last_sequence)
+    if (seen[0].delivered > now.last_sequence)
         same = false;
-    if (!same && !renew(s, MU_STREAM_INTAKE, MU_CONSUMER_INTAKE, "the intake does not hold what it held, its store has gone back", err))
-        return false;
-    return note(s, &now, err);
+    else if (seen[0].created_us > s->noted_us)
+        same = true; /* it has been made since: it began with what the stream held then */
+    if (same)
+        return note(s, &now, seen, err);
+    /* without leave to make it again the note stays, and with it the alarm, until somebody has done it */
+    return renew(s, MU_STREAM_INTAKE, MU_CONSUMER_INTAKE, "the intake does not hold what it held, its store has gone back", err) &&
+           (!s->d->config->dispatcher_provision || note(s, &now, seen, err));
 }
 
 /* A renewal deletes before it makes: without this, a broker that fails in between would leave a queue that nobody serves. */

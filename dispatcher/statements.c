@@ -32,7 +32,8 @@ const struct mu_statement dispatcher_statements[SQL_COUNT] = {
     [SQL_MAINTAIN] = {"maintain", "select muster.maintain(now())"},
     [SQL_RIDES_NEEDED] = {"rides needed", "select muster.rides_needed($1, $2)"},
     [SQL_DONE_TASKS] = {"done tasks", "select muster.done_tasks($1)"},
-    [SQL_INTAKE_NOTED] = {"intake noted", "select created, sequence, (extract(epoch from stored_at) * 1000000)::bigint from muster.intake_noted()"},
+    [SQL_INTAKE_NOTED] = {"intake noted", "select created, sequence, (extract(epoch from stored_at) * 1000000)::bigint, "
+                                              "(extract(epoch from noted_at) * 1000000)::bigint from muster.intake_noted()"},
     [SQL_INTAKE_NOTE] = {"intake note", "select muster.intake_note($1::text, $2::bigint, $3)"},
     [SQL_POSITIONS] = {"positions", "select created, sequence from muster.positions() limit 1"},
 };

@@ -84,6 +84,22 @@ bool mu_stream_find(struct mu_bus *bus, const char *stream, bool *found, struct 
     return true;
 }
 
+/* The broker writes nanoseconds; what is finer than a microsecond is cut off. */
+static int64_t parse_time(const char *text)
+{
+    char cut[40];
+    int64_t us = 0;
+    const char *dot = text ? strchr(text, '.') : NULL;
+    size_t digits = dot ? strspn(dot + 1, "0123456789") : 0;
+    if (!text)
+        return 0;
+    if (digits > 6) {
+        snprintf(cut, sizeof(cut), "%.*s%s", (int)(dot - text) + 7, text, dot + 1 + digits);
+        text = cut;
+    }
+    return mu_rfc3339_parse(mu_span_of(text), &us) ? us : 0;
+}
+
 bool mu_consumer_find(struct mu_bus *bus, const char *stream, const char *consumer, bool *found,
                       struct mu_consumer_state *out, struct mu_error *err)
 {
@@ -100,6 +116,7 @@ bool mu_consumer_find(struct mu_bus *bus, const char *stream, const char *consum
     if (code)
         return refused(doc, what, code, err);
     *out = (struct mu_consumer_state){
+        .created_us = parse_time(mu_json_text(doc, "created")),
         .delivered_stream_sequence = unsigned_of(json_object_get(doc, "delivered"), "stream_seq"),
         .ack_floor_stream_sequence = unsigned_of(json_object_get(doc, "ack_floor"), "stream_seq"),
         .pending = unsigned_of(doc, "num_pending"), .ack_pending = unsigned_of(doc, "num_ack_pending"),
@@ -107,22 +124,6 @@ bool mu_consumer_find(struct mu_bus *bus, const char *stream, const char *consum
     };
     *found = true;
     return true;
-}
-
-/* The broker writes nanoseconds; what is finer than a microsecond is cut off. */
-static int64_t parse_time(const char *text)
-{
-    char cut[40];
-    int64_t us = 0;
-    const char *dot = text ? strchr(text, '.') : NULL;
-    size_t digits = dot ? strspn(dot + 1, "0123456789") : 0;
-    if (!text)
-        return 0;
-    if (digits > 6) {
-        snprintf(cut, sizeof(cut), "%.*s%s", (int)(dot - text) + 7, text, dot + 1 + digits);
-        text = cut;
-    }
-    return mu_rfc3339_parse(mu_span_of(text), &us) ? us : 0;
 }
 
 static bool direct_get(struct mu_bus *bus, const char *stream, struct mu_span body, struct mu_message **out,

@@ -24,9 +24,9 @@ create function muster.done_tasks(ids uuid[]) returns setof uuid
     as $$ select x.id from unnest(ids) as x(id) where exists (select from muster.outcome o where o.task_id = x.id) $$;
 comment on function muster.done_tasks is 'Those of the ids that have their outcome.';
 
-create function muster.intake_noted() returns table (created text, sequence bigint, stored_at timestamptz)
+create function muster.intake_noted() returns table (created text, sequence bigint, stored_at timestamptz, noted_at timestamptz)
     language sql stable security definer set search_path = pg_catalog, muster
-    as $$ select created, sequence, stored_at from muster.intake_mark $$;
+    as $$ select created, sequence, stored_at, noted_at from muster.intake_mark $$;
 comment on function muster.intake_noted is 'The newest intake message that a leader has noted; no row if none has.';
 
 create function muster.intake_note(stream text, at_sequence bigint, at_stored timestamptz) returns void
