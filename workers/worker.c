@@ -112,15 +112,15 @@ bool mu_worker_init(struct mu_worker *w, const struct mu_config *config, struct 
     w->config = config;
     w->throttle.bytes_per_second = config->worker_read_limit;
     if (!mu_agent_init(&w->agent, config, err) || !mu_sources_new(&w->sources, config, err) ||
-        !connect_bus(w, err) || !enter_registry(w, err) ||
+        !connect_bus(w, err) || !mu_control_open(w, err) || /* who finds it in the registry reaches it */
+        !enter_registry(w, err) ||
         !mu_lease_open(&w->lease, w->bus, &w->agent, config, err))
         return false;
     w->settler = (struct mu_settler){.bus = w->bus, .lease = w->lease};
     const struct mu_results_setup results = {
         .bus = w->bus, .lease = w->lease, .patience = on_patience, .confirmed = on_confirmed, .ctx = w};
     if (!mu_results_open(&w->results, &results, err) || !mu_packs_new(&w->packs, w->bus, config, err) ||
-        !mu_json_arena_new(&w->arena, ARENA_KEPT, err) ||
-        !mu_control_open(w, err) || !open_lanes(w, err))
+        !mu_json_arena_new(&w->arena, ARENA_KEPT, err) || !open_lanes(w, err))
         return false;
     mu_log(MU_INFO, "ready", MU_F("agent", w->agent.id), MU_F("incarnation", w->agent.incarnation),
            MU_F("version", MUSTER_VERSION), MU_F("nats_server", mu_bus_server_version(w->bus)));
