@@ -102,7 +102,7 @@ EXPECTED = {
     "nats kv get": (0, lambda out: "worker-1" in out),
     "nats service info": (0, lambda out: "muster.api.submit" in out),
     "muster db migrate": (0, lambda out: True),
-    "muster db status": (0, lambda out: re.search(r"\b6\b", out)),  # the last migration
+    "muster db status": (0, lambda out: out.count("applied") >= 6 and "pending" not in out),
     "muster setup --check": (0, lambda out: "MUSTER_TASKS" in out),
     "muster setup": (0, lambda out: "MUSTER_TASKS" in out),
 }
