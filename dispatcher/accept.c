@@ -450,6 +450,7 @@ static bool note_rejection(struct batch *b, const struct request *r, const struc
     mu_arg_text(a, mu_span_of(r->message->subject));
     mu_arg_text(a, mu_span_of(b->d->intake_created));
     mu_arg_i64(a, (int64_t)r->message->stream_sequence);
+    mu_arg_time_us(a, r->message->stored_us);
     mu_arg_text(a, mu_span_of(why->code));
     mu_arg_text(a, mu_span_of(why->text));
     mu_arg_text(a, mu_span_of(why->pointer));

@@ -209,10 +209,10 @@ comment on table muster.quarantine is 'Result messages, or members of them, that
 
 create table muster.rejection (
     rejection_id uuid primary key,
-    source text not null, subject text not null, created text, sequence bigint,
+    source text not null, subject text not null, created text, sequence bigint, stored_at timestamptz,
     code text not null, message text not null, pointer text, body bytea,
     noted_at timestamptz not null default now(),
-    unique (created, sequence)
+    unique (created, sequence, stored_at) -- a stream that went back gives its sequences to others
 );
 comment on table muster.rejection is 'Submissions by the stream door that were refused: nobody waited for an answer, so the answer is here.';
 

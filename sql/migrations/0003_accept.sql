@@ -115,22 +115,22 @@ create function muster.event_json(kind text, job uuid, task uuid, more text) ret
     $$;
 comment on function muster.event_json is 'One event of an event message.';
 
-create function muster.reject(origin text, on_subject text, stream text, at_sequence bigint, why_code text, why text,
+create function muster.reject(origin text, on_subject text, stream text, at_sequence bigint, at_stored timestamptz, why_code text, why text,
                               place text, bytes bytea) returns uuid
     language plpgsql volatile security definer set search_path = pg_catalog, muster
     as $$
 declare
     id uuid := muster.derive_id(muster.id_at(clock_timestamp()), sha256(convert_to(gen_random_uuid()::text, 'UTF8')));
 begin
-    insert into muster.rejection (rejection_id, source, subject, created, sequence, code, message, pointer, body)
-    values (id, origin, on_subject, stream, at_sequence, why_code, why, nullif(place, ''), bytes)
-    on conflict (created, sequence) do nothing;
+    insert into muster.rejection (rejection_id, source, subject, created, sequence, stored_at, code, message, pointer, body)
+    values (id, origin, on_subject, stream, at_sequence, at_stored, why_code, why, nullif(place, ''), bytes)
+    on conflict (created, sequence, stored_at) do nothing;
     if found then
         perform muster.event_row('job.rejected', muster.event_json('job_rejected', null, null,
             ',"code":' || to_json(why_code)::text || ',"message":' || to_json(why)::text));
         perform muster.audit_append('dispatcher', 'reject', '[["rejection","' || id || '","' || encode(sha256(bytes), 'hex') || '"]]');
     else
-        select rejection_id into id from muster.rejection where created = stream and sequence = at_sequence;
+        select rejection_id into id from muster.rejection where created = stream and sequence = at_sequence and stored_at = at_stored;
     end if;
     return id;
 end

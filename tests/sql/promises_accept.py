@@ -74,11 +74,14 @@ def the_ride_of_a_task_has_the_bytes_that_c_writes(world):
 
 
 def a_rejection_is_stored_once_per_message(world):
-    call = "select muster.reject('intake', 'muster.intake', 'c1', 9, 'invalid', 'no pack', '/pack', '{}'::bytea)"
-    first = world.db.one(call)
-    assert world.db.one(call) == first
+    call = "select muster.reject('intake', 'muster.intake', 'c1', 9, '{}', 'invalid', 'no pack', '/pack', '{{}}'::bytea)"
+    first = world.db.one(call.format("2026-11-20T10:00:00Z"))
+    assert world.db.one(call.format("2026-11-20T10:00:00Z")) == first
     assert world.db.rows("select code, pointer from muster.rejection") == [["invalid", "/pack"]]
     assert world.db.rows("select subject from muster.outbox") == [["muster.event.job.rejected"]]
+    # another message under the same sequence: the stream's store has gone back in between
+    assert world.db.one(call.format("2026-11-20T10:00:01Z")) != first
+    assert world.db.one("select count(*) from muster.rejection") == "2"
 
 
 def a_version_of_a_pack_cannot_be_changed(world):
