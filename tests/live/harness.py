@@ -113,14 +113,17 @@ class Program:
 
 
 class Site:
-    def __init__(self, **settings):
-        """settings: configuration keys with `__` for the dot (task__ack_wait="2s"), for every program."""
+    def __init__(self, nats=None, **settings):
+        """nats: another nats-server (default: MUSTER_NATS_SERVER, else the machine's). settings: configuration keys with `__`
+        for the dot (task__ack_wait="2s"), for every program."""
         self.settings = {k.replace("__", "."): v for k, v in settings.items()}
         self.programs = []
         self.base = tempfile.mkdtemp(prefix="mu-")
         os.chmod(self.base, 0o755)
-        self.dev = subprocess.Popen([program_path("muster"), "dev", "--bare", "--control", "--no-restart", "--dir", self.base],
-                                    stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True)
+        nats = nats or os.environ.get("MUSTER_NATS_SERVER")
+        command = [program_path("muster"), "dev", "--bare", "--control", "--no-restart", "--dir", self.base]
+        command += ["--nats", nats] if nats else []
+        self.dev = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True)
         ready = self._event("ready")
         self.dir, self.url, self.conninfo = ready["dir"], ready["nats_url"], ready["conninfo"]
         self.config, self.pids = ready["config"], ready["pids"]
