@@ -128,6 +128,28 @@ class FaultSite(Site):
         os.rename(backup, self.database)
         self.start("postgres")
 
+    def database_is_down(self):
+        return not self.attempt("create temporary table probe as select 1")
+
+    def start_again(self, name):
+        """Of a server that may have ended by itself."""
+        self.crash_quietly(name)
+        self.start(name)
+
+    def crash_quietly(self, name):
+        try:
+            self._command(f"stop {name}", "stopped")
+        except AssertionError:
+            pass
+
+    def attempt(self, query):
+        """True if the statement could be run."""
+        try:
+            self.sql(query)
+            return True
+        except AssertionError:
+            return False
+
     # ---- programs ----
     def named(self, name):
         return next((p for p in reversed(self.programs) if p.name == name), None)

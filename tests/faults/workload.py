@@ -51,6 +51,8 @@ class Load(threading.Thread):
         self.number = 0
         self.nats = None
         self.ending = threading.Event()
+        self.going = threading.Event()
+        self.going.set()
         self.trouble = None
         for kind in FILES:
             site.write(kind + ".csv", file_bytes(kind))
@@ -142,6 +144,13 @@ class Load(threading.Thread):
         if jobs:
             self._submit(jobs)
 
+    def pause_requests(self):
+        """Submits nothing until resume_requests()."""
+        self.going.clear()
+
+    def resume_requests(self):
+        self.going.set()
+
     # ---- the loop ----
     def run(self):
         try:
@@ -155,6 +164,9 @@ class Load(threading.Thread):
         began, done, files, doors, wrong = time.monotonic(), 0, 0, 0, 0
         while not self.ending.is_set():
             passed = time.monotonic() - began
+            if not self.going.is_set():
+                self.ending.wait(0.05)
+                continue
             if self.answers.open:
                 self._again()
             due = min(int(passed * self.rate) - done, 50)
