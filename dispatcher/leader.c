@@ -9,6 +9,7 @@
 #include "reconcile.h"
 #include "resolve.h"
 #include "setback.h"
+#include "space.h"
 #include "statements.h"
 #include "stray.h"
 
@@ -28,10 +29,11 @@ static const struct mu_duty duty = {
 struct leader {
     struct dispatcher *d;
     struct mu_lock lock;
-    int64_t try_ms, beat_ms, sweep_ms, reconcile_ms, recount_ms, maintain_ms, setback_ms, stray_ms, broker_lost_ms;
+    int64_t try_ms, beat_ms, sweep_ms, reconcile_ms, recount_ms, maintain_ms, setback_ms, space_ms, stray_ms, broker_lost_ms;
     struct reconciler reconciler;
     struct leftovers leftovers;
     struct setback setback;
+    struct space space;
     struct stray stray;
     char created[40];      /* of MUSTER_TASKS, as last seen: another one means that the store was wiped */
 };
@@ -47,6 +49,7 @@ bool leader_new(struct leader **out, struct dispatcher *d, struct mu_error *err)
     l->reconciler.d = d;
     l->leftovers.d = d;
     l->setback.d = d;
+    l->space.d = d;
     l->stray.d = d;
     *out = l;
     return true;
@@ -178,6 +181,8 @@ bool leader_step(struct leader *l, int64_t *next_ms, struct mu_error *err)
         }
     }
     if (due(&l->setback_ms, RARELY * pass_ms, now, next_ms) && !setback_look(&l->setback, err))
+        return false;
+    if (due(&l->space_ms, pass_ms, now, next_ms) && !space_look(&l->space, err))
         return false;
     if (due(&l->stray_ms, RARELY * pass_ms, now, next_ms) && !stray_slice(&l->stray, err))
         return false;

@@ -6,10 +6,13 @@
 #include "statements.h"
 
 #define SLICE 200
+#define CROWDED_SLICES 10 /* in one look */
+#define CROWDED 50        /* percent of the bucket's max_bytes */
 
 struct key {
     struct mu_id task;
     uint64_t sequence;
+    bool marker;
     char text[MU_SUBJECT_MAX];
 };
 
@@ -28,21 +31,26 @@ static bool collect(struct stray *s, struct key *keys, size_t *count, struct mu_
             s->cursor = 0;
             return true;
         }
-        if (!entry.present || mu_wall_us() - entry.stored_us < young_us || !mu_id_parse(mu_span_of(k->text), &k->task))
+        if ((!entry.present && !s->crowded) || mu_wall_us() - entry.stored_us < young_us ||
+            !mu_id_parse(mu_span_of(k->text), &k->task))
             continue;
         k->sequence = entry.sequence;
+        k->marker = !entry.present;
         ++*count;
     }
     return true;
 }
 
-/* With the revision that was read: an agent that writes meanwhile wins. */
+/* With the revision that was read: an agent that writes meanwhile wins. A crowded bucket has no room for the marker of a
+ * purge, and too many markers. */
 static bool purge(struct stray *s, const struct key *k, struct mu_error *err)
 {
     struct mu_error why = {0};
-    if (!mu_kv_purge(s->d->bus, MU_BUCKET_STATE, k->text, k->sequence, &why) && why.fault != MU_LOST)
+    bool done = s->crowded ? mu_kv_forget(s->d->bus, MU_BUCKET_STATE, k->text, k->sequence, &why)
+                           : mu_kv_purge(s->d->bus, MU_BUCKET_STATE, k->text, k->sequence, &why);
+    if (!done && why.fault != MU_LOST)
         return mu_fail(err, why.fault, "purging the state of task %s: %s", k->text, why.text);
-    s->purged += why.fault == MU_OK;
+    s->purged += done && !k->marker;
     return true;
 }
 
@@ -70,11 +78,35 @@ static bool purge_done(struct stray *s, const struct key *keys, size_t count, st
     return true;
 }
 
+static bool look_at_bucket(struct stray *s, struct mu_error *err)
+{
+    char stream[MU_SUBJECT_MAX];
+    struct mu_stream_state state;
+    bool found = false;
+    mu_stream_of_bucket(stream, MU_BUCKET_STATE);
+    if (!mu_stream_find(s->d->bus, stream, &found, &state, err))
+        return false;
+    bool crowded = found && state.max_bytes > 0 && state.bytes > (uint64_t)state.max_bytes / 100 * CROWDED;
+    if (crowded && !s->crowded)
+        mu_log(MU_WARNING, "the bucket of checkpoints is half full, markers of tasks that are done go before their age",
+               MU_N("bytes", (int64_t)state.bytes), MU_F("hint", "raise bucket.state_bytes if this stays"));
+    s->crowded = crowded;
+    return true;
+}
+
 bool stray_slice(struct stray *s, struct mu_error *err)
 {
     struct key keys[SLICE];
     size_t count = 0;
-    if (!collect(s, keys, &count, err))
+    if (!look_at_bucket(s, err))
         return mu_while(err, "looking for stray checkpoints");
-    return !count || purge_done(s, keys, count, err);
+    for (int slice = 0; slice < (s->crowded ? CROWDED_SLICES : 1); slice++) {
+        if (!collect(s, keys, &count, err))
+            return mu_while(err, "looking for stray checkpoints");
+        if (count && !purge_done(s, keys, count, err))
+            return false;
+        if (!s->cursor)
+            break;
+    }
+    return true;
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Runs the test suites and counts: `./run test [SUITE...]`, SUITE one of unit, thread, sql, live, lint (all if
-none is named).
+"""Runs the test suites and counts: `./run test [SUITE...]`, SUITE one of unit, thread, sql, live, faults, lint (all
+if none is named).
 
 Every suite speaks TAP. Unit tests come from build-sanitize (AddressSanitizer and UndefinedBehaviorSanitizer always
 on), the suite `thread` from build-thread (ThreadSanitizer); the suites with real servers use build. The last line is
@@ -15,7 +15,7 @@ import threading
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-SUITES = ("unit", "thread", "sql", "live", "lint")
+SUITES = ("unit", "thread", "sql", "live", "faults", "lint")
 TAP_LINE = re.compile(r"^(ok|not ok)\b(?:\s+\d+)?\s*-?\s*(.*?)(?:\s*#\s*(SKIP)\b\s*(.*))?$", re.I)
 
 

@@ -166,6 +166,11 @@ MU_MUST bool mu_stream_next(struct mu_bus *bus, const char *stream, uint64_t seq
 MU_MUST bool mu_stream_get_leader(struct mu_bus *bus, const char *stream, uint64_t sequence, bool *found,
                                   char subject[MU_SUBJECT_MAX], char id[80], struct mu_error *err);
 MU_MUST bool mu_stream_delete(struct mu_bus *bus, const char *stream, uint64_t sequence, struct mu_error *err);
+/* Removes every message before `sequence`. */
+MU_MUST bool mu_stream_purge(struct mu_bus *bus, const char *stream, uint64_t sequence, struct mu_error *err);
+/* The same for one subject: removes what it holds before `sequence`, without leaving a trace. */
+MU_MUST bool mu_stream_purge_subject(struct mu_bus *bus, const char *stream, const char *subject, uint64_t sequence,
+                                     struct mu_error *err);
 struct mu_consumer_state {
     int64_t created_us; /* wall; 0 if the server does not say */
     uint64_t delivered_stream_sequence, ack_floor_stream_sequence, pending, ack_pending, waiting, redelivered;

@@ -119,6 +119,14 @@ bool mu_kv_purge(struct mu_bus *bus, const char *bucket, const char *key, uint64
     return put(bus, bucket, key, mu_span("", 0), headers, expected == UINT64_MAX ? 2 : 3, &ack, err);
 }
 
+bool mu_kv_forget(struct mu_bus *bus, const char *bucket, const char *key, uint64_t sequence, struct mu_error *err)
+{
+    char stream[MU_SUBJECT_MAX], subject[MU_SUBJECT_MAX];
+    mu_stream_of_bucket(stream, bucket);
+    mu_subject_of_key(subject, bucket, key);
+    return mu_stream_purge_subject(bus, stream, subject, sequence + 1, err);
+}
+
 bool mu_kv_next(struct mu_bus *bus, const char *bucket, uint64_t *sequence, char key[MU_SUBJECT_MAX], struct mu_entry *out,
                 bool *found, struct mu_error *err)
 {

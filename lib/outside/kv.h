@@ -26,6 +26,9 @@ MU_MUST bool mu_kv_cas(struct mu_bus *bus, const char *bucket, const char *key, 
 /* Leaves a marker; with expected = UINT64_MAX unconditionally. MU_LOST as above. */
 MU_MUST bool mu_kv_purge(struct mu_bus *bus, const char *bucket, const char *key, uint64_t expected,
                          struct mu_error *err);
+/* Takes away an entry or a marker that stands at `sequence`, without leaving a marker: for a bucket that is short of
+ * room, and also where a marker finds none. What was written to the key since stays. */
+MU_MUST bool mu_kv_forget(struct mu_bus *bus, const char *bucket, const char *key, uint64_t sequence, struct mu_error *err);
 /* Walks in steps: the first key at or after *sequence, which moves behind it; out->present is false for a marker.
  * *found is false at the end. *out is filled anew. */
 MU_MUST bool mu_kv_next(struct mu_bus *bus, const char *bucket, uint64_t *sequence, char key[MU_SUBJECT_MAX],

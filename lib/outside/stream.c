@@ -230,6 +230,32 @@ bool mu_stream_delete(struct mu_bus *bus, const char *stream, uint64_t sequence,
     return true;
 }
 
+static bool purge(struct mu_bus *bus, const char *stream, struct mu_span body, struct mu_error *err)
+{
+    char what[MU_SUBJECT_MAX];
+    MU_AUTO(mu_json_free) json_t *doc = NULL;
+    int code = 0;
+    snprintf(what, sizeof(what), "STREAM.PURGE.%s", stream);
+    return ask_json(bus, what, body, &doc, &code, err) && (!code || refused(doc, what, code, err));
+}
+
+bool mu_stream_purge(struct mu_bus *bus, const char *stream, uint64_t sequence, struct mu_error *err)
+{
+    char body[64];
+    int len = snprintf(body, sizeof(body), "{\"seq\":%llu}", (unsigned long long)sequence);
+    return purge(bus, stream, mu_span(body, (size_t)len), err);
+}
+
+bool mu_stream_purge_subject(struct mu_bus *bus, const char *stream, const char *subject, uint64_t sequence,
+                             struct mu_error *err)
+{
+    char body[MU_SUBJECT_MAX + 80];
+    int len = snprintf(body, sizeof(body), "{\"filter\":\"%s\",\"seq\":%llu}", subject, (unsigned long long)sequence);
+    if (len < 0 || (size_t)len >= sizeof(body))
+        return mu_fail(err, MU_BROKEN, "the subject %s is too long", subject);
+    return purge(bus, stream, mu_span(body, (size_t)len), err);
+}
+
 bool mu_consumer_delete(struct mu_bus *bus, const char *stream, const char *consumer, struct mu_error *err)
 {
     char what[2 * MU_SUBJECT_MAX];

@@ -104,12 +104,12 @@ class FaultSite(Site):
         """Writes a file until only `leave` bytes are left; what to remove to free them again."""
         ballast = os.path.join(folder, "ballast")
         free = os.statvfs(folder).f_bavail * os.statvfs(folder).f_frsize - leave
-        with open(ballast, "wb") as f:
-            try:
+        try:
+            with open(ballast, "wb") as f:
                 for _ in range(max(free, 0) // 65536):
                     f.write(b"\0" * 65536)
-            except OSError:
-                pass  # full is what was asked for
+        except OSError:
+            pass  # full is what was asked for
         return ballast
 
     # ---- the database ----
@@ -170,6 +170,18 @@ class FaultSite(Site):
             if not self.alive(f"a{i}"):
                 self.worker(f"a{i}")
 
+    def arrange(self, workers=3, dispatchers=1, recorders=1):
+        """These programs and no others: what an earlier case has left is stopped."""
+        wanted = {f"{letter}{i}" for letter, n in (("d", dispatchers), ("r", recorders), ("a", workers)) for i in range(1, n + 1)}
+        for p in list(self.programs):
+            if p.name not in wanted or not p.alive():
+                if p.alive():
+                    p.signal(signal.SIGCONT)
+                    p.stop()
+                p.close()
+                self.programs.remove(p)
+        self.ensure(workers, dispatchers, recorders)
+
     def ours(self):
         return [p for p in self.programs if p.alive()]
 
@@ -192,11 +204,9 @@ class FaultSite(Site):
     def close(self):
         for p in self.programs:
             p.signal(signal.SIGCONT)
-        try:
-            super().close()
-        finally:
-            for folder in self.mounts:
-                subprocess.run(["umount", "-l", folder], check=False)
+        for folder in [] if os.environ.get("MUSTER_KEEP") else self.mounts:
+            subprocess.run(["umount", "-l", folder], check=False)
+        super().close()
 
 
 __all__ = ["ACK_WAIT", "CHECKPOINT", "FaultSite", "last", "wait_until"]

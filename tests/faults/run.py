@@ -60,16 +60,20 @@ class Bench:
 
     def __init__(self, options):
         self.options = options
-        self.site = self.watch = self.want = None
+        self.site = self.watch = self.want = self.settings = None
 
     def open(self, case):
-        if self.site and not case.fresh:
+        """A case that needs no site of its own takes over that of the case before it, if it is set up alike."""
+        if self.site and not case.fresh and self.settings == case.settings:
+            self.site.arrange(**(case.start or {}))
             return
         self.close()
         self.site = fault_site.FaultSite(self.options.nats, self.options.sync_always, **case.settings)
-        self.site.ensure(**(case.start or {}))
+        self.site.arrange()
         self.want = reference(self.site)
+        self.site.arrange(**(case.start or {}))
         self.watch = Watch(self.site.url)
+        self.settings = None if case.fresh else case.settings
 
     def close(self, keep=False):
         if self.watch:
@@ -79,7 +83,7 @@ class Bench:
                 os.environ["MUSTER_KEEP"] = "1"
             self.site.close()
             os.environ.pop("MUSTER_KEEP", None) if keep else None
-        self.site = self.watch = self.want = None
+        self.site = self.watch = self.want = self.settings = None
 
 
 def run_round(bench, case, number, seed, long):
@@ -177,13 +181,13 @@ def main(words):
             for count in re.findall(r"(\d+) (agents|dispatchers|recorders|brokers|databases)", figures.get("killed", "")):
                 total_kills[count[1]] = total_kills.get(count[1], 0) + int(count[0])
             print(f"# {case.number} {case.name}, round {number}, seed {seed + number}: {verdict}; {say_figures(figures)}", flush=True)
-        bench.close()
         if skip:
             print(f"ok {place} - {case.number} {case.name} # SKIP {skip}", flush=True)
             continue
         failed += passed != options.rounds
         note(results, case, column, passed, options.rounds, figures)
         print(f"{'ok' if passed == options.rounds else 'not ok'} {place} - {case.number} {case.name}: {passed} of {options.rounds}", flush=True)
+    bench.close()
     print(f"# kill -9 in all: {sum(total_kills.values())} ({', '.join(f'{n} {what}' for what, n in sorted(total_kills.items())) or 'none'})")
     if options.table:
         write_table(results)

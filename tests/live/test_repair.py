@@ -179,3 +179,29 @@ def results_that_the_database_has_lost_are_recorded_again_from_the_stream(site):
     _done(site, "small", 20)
     assert site.sql("select reason from muster.quarantine") == []
     assert site.sql("select job_id from report.reconciliation where not balanced") == []
+
+
+@own_site(stream__results_bytes="1MiB", stream__intake_bytes="1MiB", dispatcher__bundle_tasks="1")
+def streams_that_fill_with_what_is_done_are_given_room_and_what_is_not_recorded_stays(site):
+    site.dispatcher()
+    site.worker("a1")
+    recorder = site.recorder()
+    state = lambda: site.nats.stream("MUSTER_RESULTS")
+    done = 0
+    while state()["first_seq"] <= 1:  # the oldest goes by itself, before the stream is full
+        _submit(site, f"fill{done}", 200)
+        _done(site, f"fill{done}", 200)
+        done += 1
+        assert done < 40, state()
+    assert b"maximum bytes" not in open(site.programs[1].log_path, "rb").read()
+    assert recorder.stop() == 0
+    first = state()["first_seq"]
+    position = int(site.value("select max(sequence) from muster.recorder_position"))
+    for turn in range(12):  # nothing records: the stream fills, the agents wait
+        _submit(site, f"wait{turn}", 200)
+    wait_until(lambda: b"maximum bytes" in open(site.programs[1].log_path, "rb").read(), 60, "back-pressure")
+    assert first <= state()["first_seq"] <= position + 1, "what is not recorded is never purged"
+    site.recorder("again")
+    for turn in range(12):
+        _done(site, f"wait{turn}", 200)
+    _nothing_doubled(site)

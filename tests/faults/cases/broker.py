@@ -86,9 +86,10 @@ def broker_store_wiped(r):
 def broker_disk_full(r):
     """Submissions by request are taken (they stand in the outbox), the intake refuses, an alarm is in the log within 30 s; all goes
     on once there is room. (2.11 and later: nats-server must be restarted after it; muster need not.)"""
-    folder = r.site.small_disk("nats", 64)
+    folder = r.site.small_disk("nats", 256)
     r.begin()
     r.fault()
+    r.figures["store before"] = f"{sum(os.path.getsize(os.path.join(d, f)) for d, _, fs in os.walk(folder) for f in fs) // 1024} KiB"
     ballast = r.site.fill_disk(folder)
     began = time.monotonic()
     words = ("insufficient", "no space", "could not", "not available", "no answer", "resource", "full", "trying again", "sent again")
