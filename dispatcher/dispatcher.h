@@ -33,4 +33,11 @@ struct dispatcher {
     uint64_t generation;     /* of the bus, as last seen */
 };
 
+/* Until database and broker answer; false: asked to stop, or it will never work. */
+MU_MUST bool dispatcher_open(struct dispatcher *d, struct mu_error *err);
+void dispatcher_run(struct dispatcher *d); /* until it is asked to stop */
+/* What has been taken is finished; what has not come yet is another dispatcher's. */
+void dispatcher_finish(struct dispatcher *d);
+void dispatcher_close(struct dispatcher *d); /* half-opened is fine; what is left can be opened again */
+
 #endif

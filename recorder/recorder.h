@@ -52,6 +52,11 @@ static inline bool recorder_is_full(const struct recorder *r)
            r->batch->bytes >= (size_t)r->config->recorder_batch_bytes;
 }
 
+/* Until database and broker answer; false: asked to stop, or it will never work. */
+MU_MUST bool recorder_open(struct recorder *r, struct mu_error *err);
+void recorder_run(struct recorder *r);   /* until it is asked to stop; the batch under way is committed */
+void recorder_close(struct recorder *r); /* half-opened is fine */
+
 /* ---- position.c ---- */
 /* Reads the position and compares it with the stream; if the stream went back or is new, notes the newest kept
  * position that still matches, or the stream's beginning, in a commit of its own. */

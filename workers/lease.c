@@ -3,30 +3,37 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "daemon/daemon.h"
+#include "lease_thread.h"
 #include "progress.h"
 #include "settle.h"
 
 #include <assert.h>
-#include <pthread.h>
-#include <time.h>
-#include <unistd.h>
 
 #define LEAST_PERIOD_MS 20
 #define DRAIN_GRACE_MS 1000
 #define RENEW_MOST 256 /* deliveries in one round */
+
+/* The lease thread's own view of the running task: time is summed up between looks, so that a process that
+ * was stopped does not take its sleep for a stall. */
+struct watch {
+    uint64_t run_number;
+    unsigned long long moves;
+    int64_t looked_ms, ran_ms, still_ms;
+    bool moved; /* since the last look */
+};
 
 struct mu_lease {
     struct mu_bus *bus;
     struct mu_agent *agent; /* the lease thread's */
     const struct mu_config *config;
     int64_t period_ms; /* between two looks at what is held */
-    pthread_t thread;
-    bool started;
+    struct mu_lease_thread *thread; /* NULL: it was not started */
+    struct watch watch;             /* the lease thread's */
+    int64_t beat_ms, look_ms;       /* when the next ones are due; the lease thread's */
     atomic_ullong moves; /* written by the working thread, read here */
     atomic_bool waits;   /* likewise */
 
-    pthread_mutex_t lock;     /* of all that follows */
-    pthread_cond_t wake;      /* on CLOCK_MONOTONIC */
+    /* under the mutex of the thread: all that follows */
     int64_t wake_ms;          /* when the lease thread will look again by itself; its own */
     bool stop;                /* working thread */
     struct mu_delivery *held; /* working thread */
@@ -42,22 +49,6 @@ struct mu_lease {
     struct mu_error lost; /* lease thread */
 };
 
-/* The lease thread's own view of the running task: time is summed up between looks, so that a process that
- * was stopped does not take its sleep for a stall. */
-struct watch {
-    uint64_t run_number;
-    unsigned long long moves;
-    int64_t looked_ms, ran_ms, still_ms;
-    bool moved; /* since the last look */
-};
-
-static void sleep_until(struct mu_lease *l, int64_t until_ms)
-{
-    struct timespec to = {.tv_sec = until_ms / 1000, .tv_nsec = until_ms % 1000 * 1000000};
-    l->wake_ms = until_ms;
-    pthread_cond_timedwait(&l->wake, &l->lock, &to);
-}
-
 /* Asked to stop, the process ends in time, whatever the working thread does. */
 static void check_drain(struct mu_lease *l)
 {
@@ -70,7 +61,7 @@ static void check_drain(struct mu_lease *l)
         return;
     mu_say(MU_LOG_ERROR,
            "the drain did not end in time, ending this process; the leases of what it holds run out");
-    _exit(1);
+    mu_daemon_abort();
 }
 
 /* With the lock held; let go of while the broker is asked. */
@@ -92,13 +83,13 @@ static void renew(struct mu_lease *l)
         if (mu_copy_text(due[count].subject, sizeof(due[count].subject), mu_span_of(d->message->reply)))
             due[count++].number = d->number;
     }
-    pthread_mutex_unlock(&l->lock);
+    mu_lease_thread_unlock(l->thread);
     size_t answered = 0;
     struct mu_error err = {0};
     while (answered < count &&
            mu_work_in_progress(l->bus, due[answered].subject, third < 2000 ? third : 2000, &err))
         answered++;
-    pthread_mutex_lock(&l->lock);
+    mu_lease_thread_lock(l->thread);
     for (struct mu_delivery *d = l->held; d; d = d->next)
         for (size_t i = 0; i < answered; i++)
             if (due[i].number == d->number && !mu_lease_doubtful(l, d)) {
@@ -121,10 +112,10 @@ static void beat(struct mu_lease *l)
         memcpy(held[count].task_id, running ? l->running->id_text : d->ride_id, MU_ID_MAX);
     }
     struct mu_load load = {.state = l->state, .held = held, .held_count = count, .settled = l->settled};
-    pthread_mutex_unlock(&l->lock);
+    mu_lease_thread_unlock(l->thread);
     bool ok = mu_agent_beat(l->agent, l->bus, &load, &err);
     free(held);
-    pthread_mutex_lock(&l->lock);
+    mu_lease_thread_lock(l->thread);
     if (!ok && err.fault == MU_LOST) {
         l->lost = err;
         mu_bus_wake(l->bus);
@@ -145,7 +136,7 @@ static void overrun(struct mu_lease *l, const char *reason, int64_t limit_ms)
     if (mine)
         mu_settle_overrun(l->bus, l->agent, l->running_ride, task, l->running_delivery->message, reason,
                           message);
-    _exit(1);
+    mu_daemon_abort();
 }
 
 static void look(struct mu_lease *l, struct watch *w)
@@ -170,34 +161,28 @@ static void look(struct mu_lease *l, struct watch *w)
         overrun(l, "run_limit", l->config->worker_run_limit_ms);
 }
 
-static void *lease_thread(void *ctx)
+/* One look at what is held, by the lease thread; when to look again. */
+static int64_t look_around(void *ctx)
 {
     struct mu_lease *l = ctx;
-    struct watch w = {.looked_ms = mu_clock_ms()};
-    int64_t beat_ms = mu_clock_ms() + l->config->worker_heartbeat_ms, look_ms = mu_clock_ms();
-    pthread_mutex_lock(&l->lock);
-    while (!l->stop) {
-        int64_t now = mu_clock_ms();
-        if (l->held && look_ms > now + l->period_ms)
-            look_ms = now + l->period_ms;
-        int64_t next = l->held && look_ms < beat_ms ? look_ms : beat_ms;
-        if (now < next) {
-            sleep_until(l, next);
-            continue;
-        }
-        check_drain(l);
-        look(l, &w);
-        if (w.moved)
-            renew(l);
-        look_ms = mu_clock_ms() + l->period_ms;
-        if (mu_clock_ms() >= beat_ms && !l->stop) {
-            beat(l);
-            beat_ms = mu_clock_ms() + l->config->worker_heartbeat_ms;
-        }
+    int64_t now = mu_clock_ms();
+    if (l->stop)
+        return MU_LEASE_ENDS;
+    if (l->held && l->look_ms > now + l->period_ms)
+        l->look_ms = now + l->period_ms;
+    int64_t next = l->held && l->look_ms < l->beat_ms ? l->look_ms : l->beat_ms;
+    if (now < next)
+        return l->wake_ms = next;
+    check_drain(l);
+    look(l, &l->watch);
+    if (l->watch.moved)
+        renew(l);
+    l->look_ms = mu_clock_ms() + l->period_ms;
+    if (mu_clock_ms() >= l->beat_ms && !l->stop) {
+        beat(l);
+        l->beat_ms = mu_clock_ms() + l->config->worker_heartbeat_ms;
     }
-    pthread_mutex_unlock(&l->lock);
-    mu_bus_end_thread();
-    return NULL;
+    return 0;
 }
 
 static int64_t least(int64_t a, int64_t b)
@@ -209,7 +194,6 @@ bool mu_lease_open(struct mu_lease **out, struct mu_bus *bus, struct mu_agent *a
                    const struct mu_config *config, struct mu_error *err)
 {
     MU_AUTO(mu_lease_free) struct mu_lease *l = calloc(1, sizeof(*l));
-    pthread_condattr_t attributes;
     if (!l)
         return mu_fail(err, MU_BROKEN, "out of memory");
     l->bus = bus;
@@ -220,14 +204,10 @@ bool mu_lease_open(struct mu_lease **out, struct mu_bus *bus, struct mu_agent *a
                          least(config->worker_stall_limit_ms, config->worker_run_limit_ms) / 4);
     if (l->period_ms < LEAST_PERIOD_MS)
         l->period_ms = LEAST_PERIOD_MS;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_mutex_init(&l->lock, NULL);
-    pthread_cond_init(&l->wake, &attributes);
-    pthread_condattr_destroy(&attributes);
-    if (pthread_create(&l->thread, NULL, lease_thread, l) != 0)
-        return mu_fail(err, MU_BROKEN, "could not start the lease thread");
-    l->started = true;
+    l->watch.looked_ms = l->look_ms = mu_clock_ms();
+    l->beat_ms = l->look_ms + config->worker_heartbeat_ms;
+    if (!mu_lease_thread_start(&l->thread, look_around, l, err))
+        return false;
     *out = MU_GIVE(l);
     return true;
 }
@@ -236,35 +216,32 @@ void mu_lease_free(struct mu_lease *l)
 {
     if (!l)
         return;
-    if (l->started) {
-        pthread_mutex_lock(&l->lock);
+    if (l->thread) {
+        mu_lease_thread_lock(l->thread);
         l->stop = true;
-        pthread_cond_signal(&l->wake);
-        pthread_mutex_unlock(&l->lock);
-        pthread_join(l->thread, NULL);
+        mu_lease_thread_unlock(l->thread);
+        mu_lease_thread_end(l->thread);
     }
-    pthread_cond_destroy(&l->wake);
-    pthread_mutex_destroy(&l->lock);
     free(l);
 }
 
 void mu_lease_hold(struct mu_lease *l, struct mu_delivery *d)
 {
     atomic_store(&d->alive_ms, d->message->received_ms);
-    pthread_mutex_lock(&l->lock);
+    mu_lease_thread_lock(l->thread);
     d->renewed_ms = d->message->received_ms;
     d->number = ++l->next_number;
     d->next = l->held;
     l->held = d;
     l->held_count++;
     if (l->wake_ms > mu_clock_ms() + l->period_ms)
-        pthread_cond_signal(&l->wake);
-    pthread_mutex_unlock(&l->lock);
+        mu_lease_thread_wake(l->thread);
+    mu_lease_thread_unlock(l->thread);
 }
 
 void mu_lease_let_go(struct mu_lease *l, struct mu_delivery *d)
 {
-    pthread_mutex_lock(&l->lock);
+    mu_lease_thread_lock(l->thread);
     assert(d != l->running_delivery);
     for (struct mu_delivery **at = &l->held; *at; at = &(*at)->next) {
         if (*at == d) {
@@ -273,14 +250,14 @@ void mu_lease_let_go(struct mu_lease *l, struct mu_delivery *d)
             break;
         }
     }
-    pthread_mutex_unlock(&l->lock);
+    mu_lease_thread_unlock(l->thread);
 }
 
 void mu_lease_count_settled(struct mu_lease *l, size_t tasks)
 {
-    pthread_mutex_lock(&l->lock);
+    mu_lease_thread_lock(l->thread);
     l->settled += (int64_t)tasks;
-    pthread_mutex_unlock(&l->lock);
+    mu_lease_thread_unlock(l->thread);
 }
 
 bool mu_lease_doubtful(const struct mu_lease *l, const struct mu_delivery *d)
@@ -296,12 +273,12 @@ void mu_lease_renewed(struct mu_delivery *d)
 void mu_lease_run(struct mu_lease *l, const struct mu_delivery *d, const struct mu_ride *ride,
                   const struct mu_task *task)
 {
-    pthread_mutex_lock(&l->lock);
+    mu_lease_thread_lock(l->thread);
     l->running_delivery = task ? d : NULL;
     l->running_ride = task ? ride : NULL;
     l->running = task;
     l->run_number++;
-    pthread_mutex_unlock(&l->lock);
+    mu_lease_thread_unlock(l->thread);
 }
 
 void mu_lease_moved(struct mu_lease *l)
@@ -316,17 +293,17 @@ void mu_lease_waiting(struct mu_lease *l, bool waits)
 
 void mu_lease_state(struct mu_lease *l, const char *state)
 {
-    pthread_mutex_lock(&l->lock);
+    mu_lease_thread_lock(l->thread);
     l->state = state;
-    pthread_mutex_unlock(&l->lock);
+    mu_lease_thread_unlock(l->thread);
 }
 
 bool mu_lease_lost(struct mu_lease *l, struct mu_error *err)
 {
-    pthread_mutex_lock(&l->lock);
+    mu_lease_thread_lock(l->thread);
     bool lost = l->lost.fault != MU_OK;
     if (lost)
         mu_fail(err, l->lost.fault, "%s", l->lost.text);
-    pthread_mutex_unlock(&l->lock);
+    mu_lease_thread_unlock(l->thread);
     return lost;
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/daemon.h"
 #include "base/clock.h"
-#include "base/id.h"
 #include "base/log.h"
 #include "base/text.h"
 
@@ -143,14 +142,7 @@ int mu_exit_status(const struct mu_error *err)
     return MU_EXIT_FAULT;
 }
 
-int64_t mu_backoff_next(struct mu_backoff *b)
+void mu_daemon_abort(void)
 {
-    int64_t base = b->next_ms ? b->next_ms : b->least_ms;
-    b->next_ms = base * 2 > b->most_ms ? b->most_ms : base * 2;
-    return base / 2 + mu_random_below((uint32_t)(base / 2 + 1));
-}
-
-void mu_backoff_reset(struct mu_backoff *b)
-{
-    b->next_ms = 0;
+    _exit(MU_EXIT_FAULT);
 }

@@ -24,6 +24,8 @@ void mu_daemon_stopping(void);             /* STOPPING=1 */
  * 3 configuration. */
 enum { MU_EXIT_OK = 0, MU_EXIT_FAULT = 1, MU_EXIT_USAGE = 2, MU_EXIT_CONFIG = 3 };
 int mu_exit_status(const struct mu_error *err);
+/* Ends this process at once, from any of its threads, with MU_EXIT_FAULT: nothing is cleaned up. */
+_Noreturn void mu_daemon_abort(void);
 
 /* Doubles from `least_ms` to `most_ms` with jitter; for the loop that owns a retry. */
 struct mu_backoff {
