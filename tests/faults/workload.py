@@ -174,14 +174,14 @@ class Load(threading.Thread):
                 kinds = [self.rng.choice(list(SMALL)) for _ in range(due)]
                 self._submit({self._key(kind): kind for kind in kinds})
                 done = int(passed * self.rate)  # what could not be sent in time is not caught up
-            if passed * self.files >= files:
+            if self.files and passed * self.files >= files:
                 kind = list(FILES)[files % len(FILES)]
                 self._submit({self._key(kind): kind})
                 files = int(passed * self.files) + 1
-            if passed * self.door_rate >= doors:
+            if self.door_rate and passed * self.door_rate >= doors:
                 self._by_the_door()
                 doors = int(passed * self.door_rate) + 1
-            if passed * self.junk >= wrong:
+            if self.junk and passed * self.junk >= wrong:
                 self._wrong()
                 wrong = int(passed * self.junk) + 1
             self.ending.wait(0.05)

@@ -114,7 +114,7 @@ def poison_inputs(r):
 @case(20, "a source changes in the middle of a check")
 def source_changes(r):
     """The job ends in `error` with that reason; never a mix of two versions."""
-    rows = 24000
+    rows = 200000
     text = "symbol,isin\n" + "".join(f"S{i},{GOOD}\n" for i in range(rows))
     r.begin(files=0.3)
     for how in ("same size", "longer", "shorter")[: 3 if r.long else 1]:
