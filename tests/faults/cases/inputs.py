@@ -167,9 +167,9 @@ def forged(r):
     r.fault()
     task = "01890000-0000-7000-8000-" + os.urandom(6).hex()
     digest, now = "0" * 64, "2026-11-20T10:00:00.000000Z"
-    outcome = {"task_id": task, "job_id": task, "n": 1, "delivery": 1, "task_digest": digest, "input_digest": digest, "result": "pass",
-               "records": 1, "bytes": 1, "agent": "evil", "incarnation": task, "started_at": now, "finished_at": now}
-    known = r.site.value("select job_id from muster.job order by job_id desc limit 1")
+    outcome = {"task_id": task, "task_digest": digest, "input_digest": digest, "result": "pass", "records": 1, "bytes": 1,
+               "started_at": now, "finished_at": now}
+    (known, known_digest), = r.site.sql("select job_id, encode(task_digest, 'hex') from muster.job order by job_id desc limit 1")
     ride = task
     made = 0
 
@@ -177,14 +177,18 @@ def forged(r):
         nonlocal made
         nats.publish_stream(subject, body if isinstance(body, (str, bytes)) else json.dumps(body))
         made += 1
-    envelope = {"v": 1, "ride_id": ride, "agent": "evil", "incarnation": task, "outcomes": [outcome], "tallies": []}
+    envelope = {"v": 1, "ride_id": ride, "queue": "default", "agent": "evil", "incarnation": task, "outcomes": [outcome]}
     result("no json at all")
     result({"v": 1})
     result(b"\xff\x00\xfe")
-    result(dict(envelope, outcomes=[dict(outcome, job_id=known, task_id=known)]))  # of a task of ours, which was not run as it stands
+    result(envelope)                                                  # of nobody's task
+    result(dict(envelope, outcomes=[dict(outcome, task_id=known)]))  # of a task of ours, which was not run as it stands
+    result(dict(envelope, queue="nobody", outcomes=[dict(outcome, task_id=known, task_digest=known_digest)]),
+           f"muster.result.nobody.{ride}")                           # as if from another queue
+    finding = {"finding_id": task, "rule": "ID.ISIN", "severity": "high", "outcome": "fail", "record_no": 1, "message": "forged",
+               "evidence": {}, "fingerprint": digest}
     result({"v": 1, "task_id": task, "job_id": task, "task_digest": digest, "input_digest": digest, "pack": PACK, "source": "records",
-            "findings": []}, f"muster.finding.default.{task}")
-    result(json.dumps(envelope), f"muster.result.nobody.{ride}")
+            "findings": [finding]}, f"muster.finding.default.{task}")
     # the reply deputy: a pull whose reply is a subject of ours stores a task among the results
     inbox = "muster.result.default.forged-" + r.tag
     nats.publish("$JS.API.CONSUMER.MSG.NEXT.MUSTER_TASKS.w-default-low", json.dumps({"batch": 1, "no_wait": True}), reply=inbox)
@@ -196,7 +200,7 @@ def forged(r):
 
     def quarantined():
         return int(r.site.value("select count(*) from muster.quarantine")) - before
-    wait_until(lambda: quarantined() >= 4, 60, "the quarantine")
+    wait_until(lambda: quarantined() >= made, 60, "the quarantine")
     last(2)
     r.over()
     r.figures["forged"] = f"{made} results, {altered} altered task, 1 deputy, 1 task of nobody"
@@ -292,7 +296,7 @@ def herd(r):
     began = time.monotonic()
     r.begin(steady=0.5)
     r.load.answers.acknowledged.update({job["id"]: "good" for job in jobs})
-    ended = f"select count(*) from report.job_status where job_key like '{r.tag}-good-8%' and result = 'pass'"
+    ended = f"select count(*) from report.job_status where job_key like '{r.tag}-good-8_____' and result = 'pass'"
     wait_until(lambda: r.site.value(ended) == "1000", 60, "the thousand outcomes")
     r.figures["done again within"] = f"{time.monotonic() - began:.1f} s"
     last(1.5)
