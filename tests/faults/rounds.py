@@ -12,17 +12,18 @@ CASES = {}
 
 
 class Case:
-    def __init__(self, function, number, title, settings, start, fresh, short, newest_only, needs):
+    def __init__(self, function, number, title, settings, start, fresh, short, once, needs):
         self.function, self.number, self.title, self.settings = function, number, title, settings
         self.name = function.__name__
-        self.start, self.fresh, self.short, self.newest_only, self.needs = start, fresh, short, newest_only, needs
+        self.start, self.fresh, self.short, self.once, self.needs = start, fresh, short, once, needs
 
 
-def case(number, title, start=None, fresh=False, short=True, newest_only=False, needs=None, **settings):
+def case(number, title, start=None, fresh=False, short=True, once=False, needs=None, **settings):
     """number: of the matrix. start: programs that run before the first round (None: the usual ones). fresh: a new site for
-    each round. short: part of the short suite. needs: a function that gives a reason to skip the case on this machine, or None."""
+    each round. short: part of the short suite. once: takes long, one round is enough. needs: a function that gives a reason to
+    skip the case on this machine, or None."""
     def mark(function):
-        CASES[function.__name__] = Case(function, number, title, settings, start, fresh, short, newest_only, needs)
+        CASES[function.__name__] = Case(function, number, title, settings, start, fresh, short, once, needs)
         return function
     return mark
 

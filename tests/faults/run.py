@@ -171,8 +171,9 @@ def main(words):
     bench, failed, total_kills = Bench(options), 0, {}
     for place, case in enumerate(cases, 1):
         passed, figures, why = 0, {}, None
+        rounds = 1 if case.once else options.rounds
         skip = case.needs() if case.needs else None
-        for number in range(1, options.rounds + 1) if not skip else ():
+        for number in range(1, rounds + 1) if not skip else ():
             verdict, why, figures = run_round(bench, case, number, seed + number, not options.short)
             if verdict == "skipped":
                 skip = why
@@ -184,9 +185,9 @@ def main(words):
         if skip:
             print(f"ok {place} - {case.number} {case.name} # SKIP {skip}", flush=True)
             continue
-        failed += passed != options.rounds
-        note(results, case, column, passed, options.rounds, figures)
-        print(f"{'ok' if passed == options.rounds else 'not ok'} {place} - {case.number} {case.name}: {passed} of {options.rounds}", flush=True)
+        failed += passed != rounds
+        note(results, case, column, passed, rounds, figures)
+        print(f"{'ok' if passed == rounds else 'not ok'} {place} - {case.number} {case.name}: {passed} of {rounds}", flush=True)
     bench.close()
     print(f"# kill -9 in all: {sum(total_kills.values())} ({', '.join(f'{n} {what}' for what, n in sorted(total_kills.items())) or 'none'})")
     if options.table:

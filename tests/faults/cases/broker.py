@@ -27,7 +27,7 @@ def broker_restarts(r):
         raise Broken("a program ended while the broker restarted")
 
 
-@case(7, "nats-server is stopped for 5, 30 or 120 seconds")
+@case(7, "nats-server is stopped for 5, 30 or 120 seconds", short=False)
 def broker_stopped(r):
     """Noticed within 30 seconds, no program grows, no burst of what is stale when it goes on."""
     seconds = {0: 120, 1: 30}.get(r.number % 10, 5) if r.long else 5
@@ -82,7 +82,7 @@ def broker_store_wiped(r):
     r.finish(lost_doors=True, timeout=120, back=None)
 
 
-@case(10, "the broker's disk is full, and freed later", fresh=True)
+@case(10, "the broker's disk is full, and freed later", fresh=True, short=False)
 def broker_disk_full(r):
     """Submissions by request are taken (they stand in the outbox), the intake refuses, an alarm is in the log within 30 s; all goes
     on once there is room. (2.11 and later: nats-server must be restarted after it; muster need not.)"""
@@ -108,7 +108,7 @@ def broker_disk_full(r):
 
 
 @case(11, "streams and buckets reach their limits", fresh=True, stream__tasks_bytes="1MiB", stream__results_bytes="2MiB",
-      stream__intake_bytes="1MiB", stream__events_bytes="1MiB", bucket__state_bytes="1MiB", worker__read_limit="128KiB")
+      stream__intake_bytes="1MiB", stream__events_bytes="1MiB", bucket__state_bytes="1MiB", worker__read_limit="128KiB", short=False)
 def stream_limits(r):
     """Back-pressure and no loss: what finds no room waits in the outbox, with the agents, with the submitter."""
     r.begin(rate=400, files=3, door=40)
@@ -124,7 +124,7 @@ def stream_limits(r):
     r.finish(timeout=180)
 
 
-@case(11, "all streams together reach max_file_store", fresh=True)
+@case(11, "all streams together reach max_file_store", fresh=True, short=False)
 def store_limit(r):
     """max_file_store is smaller than what the streams may have: the broker refuses whatever it is asked to store."""
     r.site.broker_setting("max_file_store: 16GB", "max_file_store: 15GB")
@@ -137,7 +137,7 @@ def store_limit(r):
     r.finish(timeout=120)
 
 
-@case(26, "consumers, keys and messages are deleted or changed by hand")
+@case(26, "consumers, keys and messages are deleted or changed by hand", short=False)
 def topology_changed_by_hand(r):
     """Each is told with its cure or mended; open tasks are published again."""
     r.begin()

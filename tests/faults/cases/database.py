@@ -62,7 +62,21 @@ def _settled(r):
     return r.site.nats.stream("MUSTER_TASKS")["first_seq"]
 
 
-@case(12, "PostgreSQL is restarted again and again under load")
+@case(12, "PostgreSQL is away for ten minutes of load", short=False, once=True, fresh=True)
+def database_away_ten_minutes(r):
+    """As above; and no program has grown by more than 32 MiB once everything has landed."""
+    r.begin(steady=20, rate=150, files=1)
+    before = _memory(r)
+    r.crash("postgres")
+    last(600)
+    r.site.start("postgres")
+    r.over()
+    r.finish(back=10, timeout=400)
+    _judge_refusals(r)
+    _judge_memory(r, before)
+
+
+@case(12, "PostgreSQL is restarted again and again under load", short=False)
 def database_restarts(r):
     r.begin()
     for _ in range(6 if r.long else 2):
@@ -77,7 +91,7 @@ def database_restarts(r):
     r.finish(back=10)
 
 
-@case(12, "PostgreSQL stands still: its connections stay open and nobody answers")
+@case(12, "PostgreSQL stands still: its connections stay open and nobody answers", short=False)
 def database_stopped(r):
     """All of its processes are stopped; who submits is refused in time all the same."""
     r.begin()
@@ -101,7 +115,7 @@ def _tree(pid, site):
         return [pid, *map(int, f.read().split())]
 
 
-@case(13, "PostgreSQL comes back at an older state", fresh=True)
+@case(13, "PostgreSQL comes back at an older state", fresh=True, short=False)
 def database_older(r):
     """A base backup is put back while everything runs: what MUSTER_RESULTS and MUSTER_INTAKE hold is recorded again. What was
     submitted by request after the backup is unknown to the database, and comes back by `muster db resubmit`."""
@@ -161,7 +175,7 @@ def _deadlock(r):
         t.join()
 
 
-@case(14, "the database's disk is full, and freed later", fresh=True)
+@case(14, "the database's disk is full, and freed later", fresh=True, short=False)
 def database_disk_full(r):
     folder = r.site.small_disk("postgres", 400)
     r.begin()
@@ -176,7 +190,7 @@ def database_disk_full(r):
     r.finish(timeout=120)
 
 
-@case(14, "there is no partition for now: rows go to the default one, and an alert is raised", fresh=True)
+@case(14, "there is no partition for now: rows go to the default one, and an alert is raised", fresh=True, short=False)
 def database_without_partition(r):
     """Nothing blocks a batch; muster.maintain() of the leader moves the rows when it makes the partition."""
     r.fault()
@@ -249,7 +263,7 @@ def _try(r, verb, body):
         return None
 
 
-@case(18, "the recorder is slow", fresh=True)
+@case(18, "the recorder is slow", fresh=True, short=False)
 def recorder_slow(r):
     """Results wait in the stream, nobody's memory grows; all is recorded in the end."""
     r.site.named("r1").stop()
@@ -263,7 +277,7 @@ def recorder_slow(r):
     _judge_bounds(r)
 
 
-@case(18, "a hundred thousand findings of one file")
+@case(18, "a hundred thousand findings of one file", short=False)
 def huge_results(r):
     """Batches are split below max_payload, memory stays bounded, every finding is stored."""
     rows = 100000 if r.long else 20000

@@ -49,7 +49,7 @@ def poison_crashes_agents(r):
     r.finish()
 
 
-@case(19, "a task hangs every agent that opens it", worker__stall_limit="3s")
+@case(19, "a task hangs every agent that opens it", worker__stall_limit="3s", short=False)
 def poison_hangs_agents(r):
     """Each hung agent ends itself; the task ends in `error` (stalled) or `exhausted`."""
     r.site.write("poison.csv", "symbol,isin\nS,US0378331005\n")
@@ -81,7 +81,7 @@ def poison_hangs_agents(r):
     r.finish()
 
 
-@case(19, "hostile inputs: an endless line, NUL, broken UTF-8, a truncated file")
+@case(19, "hostile inputs: an endless line, NUL, broken UTF-8, a truncated file", short=False)
 def poison_inputs(r):
     """Each ends with an outcome that says why; agents stay alive and small."""
     hostile = {"line": b"symbol,isin\nS," + b"x" * (48 << 20), "nul": b"symbol,isin\nS,\0\n" * 2000, "utf8": b"symbol,isin\nS,\xff\xfe\n" * 2000,
@@ -111,7 +111,7 @@ def poison_inputs(r):
     r.finish()
 
 
-@case(20, "a source changes in the middle of a check")
+@case(20, "a source changes in the middle of a check", short=False)
 def source_changes(r):
     """The job ends in `error` with that reason; never a mix of two versions."""
     rows = 200000
@@ -233,7 +233,7 @@ def _alter_one(r):
     return 1
 
 
-@case(24, "a task is published again and again within the window in which the broker drops repeats", start={"workers": 0})
+@case(24, "a task is published again and again within the window in which the broker drops repeats", start={"workers": 0}, short=False)
 def republished_in_window(r):
     """Each publication has a number of its own, so that none is taken for a repeat: the task is really queued."""
     site = r.site
@@ -259,7 +259,7 @@ def republished_in_window(r):
     r.checker.nothing_left()
 
 
-@case(25, "a thousand leases end at once; all reconnect at once", dispatcher__bundle_tasks="1")
+@case(25, "a thousand leases end at once; all reconnect at once", dispatcher__bundle_tasks="1", short=False)
 def herd(r):
     """A thousand tasks in the hands of somebody who never answers come back together; then the broker restarts under all."""
     extra = 30 if r.long else 6

@@ -18,7 +18,7 @@ def _judge_takeovers(r):
         raise Broken(f"I8: {len(slow)} tasks of killed agents were taken up only after {max(slow):.1f} s, wanted {TAKE_UP} s")
 
 
-@case(1, "an agent is killed at every step of a task")
+@case(1, "an agent is killed at every step of a task", short=False)
 def agent_killed_at_every_step(r):
     """Each step once, in an order that the seed decides; the victim is one of three agents under load."""
     r.begin()
@@ -47,7 +47,7 @@ def agents_killed_at_random(r):
     _judge_takeovers(r)
 
 
-@case(2, "an agent is stopped for longer than its lease and comes back", short=True)
+@case(2, "an agent is stopped for longer than its lease and comes back")
 def zombie(r):
     """Between PubAck and ack, before the outcome, behind a checkpoint, with tasks that were not started: whoever goes on meanwhile
     has the task; what the zombie says afterwards changes nothing."""
@@ -68,7 +68,7 @@ def zombie(r):
     r.finish()
 
 
-@case(2, "agents are stopped at random, shorter and longer than their lease")
+@case(2, "agents are stopped at random, shorter and longer than their lease", short=False)
 def agents_stopped_at_random(r):
     r.begin()
     for _ in range(3 if r.long else 1):
@@ -83,7 +83,7 @@ def agents_stopped_at_random(r):
         raise Broken("an agent ended after it had been stopped")
 
 
-@case(3, "the working thread hangs while the lease thread lives", worker__stall_limit="4s")
+@case(3, "the working thread hangs while the lease thread lives", worker__stall_limit="4s", short=False)
 def working_thread_hangs(r):
     """Progress stands still, so the lease is not renewed and lapses; the process ends by itself; others go on."""
     r.begin()
@@ -96,7 +96,7 @@ def working_thread_hangs(r):
     r.finish()
 
 
-@case(4, "a dispatcher is killed at every step", start={"dispatchers": 2})
+@case(4, "a dispatcher is killed at every step", start={"dispatchers": 2}, short=False)
 def dispatcher_killed_at_every_step(r):
     r.begin()
     steps = DISPATCHER_STEPS[:]
@@ -139,7 +139,7 @@ def recorder_killed_at_every_step(r):
     r.finish()
 
 
-@case(5, "of two recorders the active one is killed or stopped", start={"recorders": 2})
+@case(5, "of two recorders the active one is killed or stopped", start={"recorders": 2}, short=False)
 def two_recorders(r):
     """One is active; the other takes over within five seconds of a kill, and within ten of a stop (a beat is missed for five)."""
     holder = "select split_part(h.holder, ':', 2) from muster.lock_holder h join pg_locks l on l.pid = h.backend_pid where h.name = 'recorder' " \
