@@ -102,7 +102,7 @@ class Watch(threading.Thread):
     def takeovers(self, kills):
         """For each kill (moment, agent): (seconds until another agent took up a task of the victim, seconds since the victim had
         saved it last) per task that it owned then."""
-        found = []
+        found, counted = [], set()
         by_task = {}
         for w in self.writes:
             by_task.setdefault(w.task, []).append(w)
@@ -111,6 +111,9 @@ class Watch(threading.Thread):
                 before = [w for w in writes if w.at <= moment]
                 if not before or before[-1].gone or before[-1].owner != agent or before[-1].released:
                     continue
+                if (before[-1].task, before[-1].incarnation) in counted:  # its agent had died before, and another of that name now
+                    continue
+                counted.add((before[-1].task, before[-1].incarnation))
                 after = next((w for w in writes if w.at > moment and w.incarnation != before[-1].incarnation and not w.gone), None)
                 if after:
                     found.append((after.at - moment, moment - before[-1].at))
