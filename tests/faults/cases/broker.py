@@ -90,12 +90,13 @@ def broker_disk_full(r):
     r.begin()
     r.fault()
     r.figures["store before"] = f"{sum(os.path.getsize(os.path.join(d, f)) for d, _, fs in os.walk(folder) for f in fs) // 1024} KiB"
+    said = {p.name: len(r.site.log_of(p.name)) for p in r.site.ours()}
     ballast = r.site.fill_disk(folder)
     began = time.monotonic()
-    words = ("insufficient", "no space", "could not", "not available", "no answer", "resource", "full", "trying again", "sent again")
+    words = ("no space", "insufficient", "no answer", "no puback", "refused it")
 
     def alarmed():
-        return any(word in r.site.log_of(p.name).lower() for p in r.site.ours() for word in words)
+        return any(word in r.site.log_of(name)[size:].lower() for name, size in said.items() for word in words)
     wait_until(alarmed, 30, "an alarm in a log")
     r.figures["alarm after"] = f"{time.monotonic() - began:.1f} s"
     last(5 if r.long else 2)
