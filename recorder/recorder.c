@@ -14,6 +14,7 @@
 #define THIN_MS 600000
 #define BROKER_LOST_MS 5000
 #define CATCH_UP_MS 100
+#define END_MS 3000
 #define TRIES_MAX 3 /* of a batch after a deadlock or a serialization failure, before standing by */
 
 static bool open_bus(struct recorder *r, struct mu_error *err)
@@ -306,7 +307,8 @@ static int64_t turn(struct recorder *r)
         if (now < r->try_ms)
             return r->try_ms - now;
         r->try_ms = now + TRY_MS;
-        if (!mu_store_alive(r->store) && !mu_store_reconnect(r->store, &err)) {
+        if (!mu_store_alive(r->store) && (!mu_store_reconnect(r->store, &err) || !mu_store_check_schema(r->store, &err))) {
+            mu_store_abandon(r->store);
             settle(r, &err);
             return TRY_MS;
         }
@@ -327,6 +329,17 @@ static int64_t turn(struct recorder *r)
     return wait_ms > 0 ? wait_ms : 1;
 }
 
+/* Heard while the store waits for the server: discovery is answered, and SIGTERM obeyed. */
+static bool while_waiting(void *ctx, int64_t waited_ms)
+{
+    struct recorder *r = ctx;
+    size_t endpoint;
+    (void)waited_ms;
+    mu_daemon_alive();
+    mu_message_free(mu_service_take(r->service, &endpoint));
+    return !mu_daemon_should_stop();
+}
+
 static void wake(void *bus)
 {
     mu_bus_wake(bus);
@@ -335,6 +348,7 @@ static void wake(void *bus)
 void recorder_run(struct recorder *r)
 {
     mu_daemon_on_signal(wake, r->bus);
+    mu_store_while_waiting(r->store, while_waiting, r);
     while (!mu_daemon_should_stop()) {
         int64_t wait_ms = turn(r);
         mu_daemon_alive();
@@ -343,6 +357,8 @@ void recorder_run(struct recorder *r)
                     r->active && !waiting && (r->held || r->more) ? 0 : wait_ms);
     }
     struct mu_error err = {0};
+    mu_store_limit(r->store, END_MS);
+    mu_store_while_waiting(r->store, NULL, NULL);
     if (r->flight && !land(r, &err))
         mu_log_failure(MU_WARNING, &err, "the batch stays in the stream");
     mu_daemon_stopping();
