@@ -152,10 +152,17 @@ static bool record_range(struct recorder *r, size_t from, size_t to, struct mu_e
 /* PostgreSQL would not take it: the half that holds the bad message is found and the message put aside. */
 static bool split(struct recorder *r, size_t from, size_t to, const struct mu_error *why, struct mu_error *err)
 {
+    if (to - from == 1 && r->putting_aside) { /* nor that: it is not the message */
+        *err = *why;
+        return false;
+    }
     if (to - from == 1) {
         mu_log_failure(MU_LOG_ERROR, why, "the result message is put aside in muster.quarantine");
         results_put_aside(r->flight, from, "refused_by_database");
-        return record_range(r, from, to, err);
+        r->putting_aside = true;
+        bool done = record_range(r, from, to, err);
+        r->putting_aside = false;
+        return done;
     }
     size_t middle = from + (to - from) / 2;
     return record_range(r, from, middle, err) && record_range(r, middle, to, err);
@@ -177,6 +184,8 @@ static bool commit_range(struct recorder *r, size_t from, size_t to, struct mu_e
         mu_store_rollback(r->store);
         if (strcmp(why.code, "again") == 0 && r->tries++ < TRIES_MAX) /* what was in the way is found now */
             return record_range(r, from, to, err);
+        if (strcmp(why.code, "timed_out") == 0 && to - from > 1) /* the next ones are smaller until they fit */
+            r->most = (to - from) / 2;
         if (why.fault == MU_UNAVAILABLE || why.fault == MU_LOST) {
             *err = why;
             return false;
@@ -220,6 +229,8 @@ static bool land(struct recorder *r, struct mu_error *err)
     if (last->reply[0] && !mu_ack(r->bus, last, err)) /* flow control only: the position is in the database */
         mu_error_clear(err);
     MU_FAILPOINT("recorder.after_ack");
+    if (r->most) /* back to full size by small steps: what took too long once may do so again */
+        r->most += 1 + r->most / 16;
     results_reset(r->flight);
     r->flight = NULL;
     return true;

@@ -277,7 +277,143 @@ def without_leave_the_loss_is_told_until_the_consumer_has_been_made_anew(site):
     assert _log(dispatcher).count("a consumer must start over") == said
 
 
+@own_site
+def a_stand_by_that_lagged_is_promoted_under_programs_that_run(site):
+    stand_by = _StandBy(site)
+    try:
+        site.settings["postgres.conninfo"] = site.conninfo.replace(f"host={site.dir}/pg", f"host={site.dir}/pg,{stand_by.dir}")
+        site.all(workers=1)
+        _many(site, "before", 20)
+        _intake(site, "before-door")
+        _done(site, 21)
+        stand_by.lag()
+        lost = _many(site, "lost", 40, BAD)
+        for i in range(5):
+            _intake(site, f"lost-door-{i}")
+        _done(site, 66)
+        findings = site.sql(FINDINGS)
+        site.crash("postgres")
+        site.conninfo = site.conninfo.replace(f"host={site.dir}/pg", f"host={stand_by.dir}")
+        site.sql("select pg_promote()")
+        _served(site)
+        _done(site, 26)  # the intake started over by itself
+        _caught_up(site)
+        got = site.cli("db", "resubmit", "--since", "1h", "-o", "json", env={"MUSTER_POSTGRES_CONNINFO": site.settings["postgres.conninfo"]})
+        assert got.returncode == 8, got  # what came by the intake has its own way back: under its key, as another job
+        did = json.loads(got.stdout)
+        assert (did["resubmitted"], len(did["conflicts"])) == (40, 5) and {c["state"] for c in did["conflicts"]} == {"replaced"}, did
+        _done(site, 66)
+        assert {r[0] for r in site.sql("select job_id from report.job_status where result = 'fail'")} == set(lost)
+        assert site.sql(FINDINGS) == findings
+        _sound(site)
+    finally:
+        stand_by.close()
+
+
+class _StandBy:
+    """Another PostgreSQL that follows the site's."""
+
+    def __init__(self, site):
+        self.dir = os.path.join(site.dir, "pg-stand-by")
+        subprocess.run(["install", "-d", "-m", "700", self.dir], check=True)
+        shutil.chown(self.dir, os.stat(_data(site)).st_uid, os.stat(_data(site)).st_gid)
+        owner = os.stat(_data(site)).st_uid
+        as_owner = {"user": owner, "group": os.stat(_data(site)).st_gid, "extra_groups": []} if os.getuid() != owner else {}
+        with open(f"/proc/{_postgres_processes(site)[0]}/exe", "rb"):
+            program = os.readlink(f"/proc/{_postgres_processes(site)[0]}/exe")
+        data = os.path.join(self.dir, "data")
+        subprocess.run([os.path.join(os.path.dirname(program), "pg_basebackup"), "-h", os.path.join(site.dir, "pg"), "-U", "muster", "-R",
+                        "-c", "fast", "-D", data], check=True, cwd=self.dir, **as_owner)
+        self.process = subprocess.Popen([program, "-D", data, "-c", f"unix_socket_directories={self.dir}", "-c", "listen_addresses="],
+                                        cwd=self.dir, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **as_owner)
+        wait_until(lambda: self.value("select count(*) from pg_stat_wal_receiver where status = 'streaming'") == "1", 30, "a stand-by that follows")
+
+    def value(self, query):
+        got = subprocess.run(["psql", f"host={self.dir} user=muster dbname=postgres", "-XqtAc", query], capture_output=True, text=True)
+        return got.stdout.strip() if got.returncode == 0 else None
+
+    def lag(self):
+        """It gets nothing more."""
+        self.value("alter system set primary_conninfo = ''")
+        self.value("select pg_reload_conf()")
+        wait_until(lambda: self.value("select count(*) from pg_stat_wal_receiver") == "0", 30, "a stand-by that is cut off")
+
+    def close(self):
+        self.process.send_signal(signal.SIGQUIT)
+        self.process.wait(20)
+
+
 # ---- a database in trouble ----
+
+def _raising(site, table, state, when="true"):
+    """Whoever inserts there gets this SQLSTATE."""
+    body = f"begin if {when} then raise exception 'trouble as asked' using errcode = '{state}'; end if; return new; end"
+    site.sql(f"create or replace function muster.trouble_{table}() returns trigger language plpgsql as $$ {body} $$")
+
+    def placed():
+        try:  # it may meet the lock of a program that works
+            site.sql(f"""do $$ begin if not exists (select from pg_trigger where tgrelid = 'muster.{table}'::regclass and tgname = 'trouble') then
+                create trigger trouble before insert on muster.{table} for each row execute function muster.trouble_{table}(); end if; end $$""")
+            return True
+        except AssertionError:
+            return False
+    wait_until(placed, 20, "a trigger")
+
+
+def _calm(site, *tables):
+    for table in tables:
+        site.sql(f"create or replace function muster.trouble_{table}() returns trigger language plpgsql as $$ begin return new; end $$")
+
+
+@own_site(dispatcher__bundle_tasks="1")
+def trouble_of_every_code_is_refused_at_the_door_and_loses_no_result(site):
+    site.all(workers=1)
+    expected = 0
+    for state in ("53100", "40001", "40P01", "55P03", "57014", "57P01", "25006"):
+        _raising(site, "outcome", state)
+        job = site.submit(_job(f"result-{state}"))["job_id"]
+        wait_until(lambda: f"({state})" in _log(site.programs[1]), 20, f"a recorder in trouble with {state}")
+        _raising(site, "job", state)
+        began = time.monotonic()
+        answer = site.api("submit", _job(f"door-{state}"))
+        assert answer["error"]["code"] == "unavailable" and time.monotonic() - began < 2, answer
+        _intake(site, f"intake-{state}")
+        wait_until(lambda: site.nats.api("CONSUMER.INFO.MUSTER_INTAKE.intake")["delivered"]["consumer_seq"] > expected, 20, "a delivery")
+        assert site.value("select count(*) from muster.outcome") == str(expected)
+        _calm(site, "job", "outcome")
+        expected += 2
+        assert site.done(job)["result"] == "pass"
+        _done(site, expected)
+    _sound(site)
+
+
+@own_site(dispatcher__bundle_tasks="1")
+def a_batch_that_takes_too_long_is_recorded_in_parts(site):
+    site.dispatcher()
+    site.worker("a1")
+    _many(site, "slow", 100)
+    wait_until(lambda: site.nats.stream("MUSTER_RESULTS")["messages"] == 100, 30, "the results")
+    _raising(site, "outcome", "57014", "(select count(*) from batch_outcome) > 8")
+    recorder = site.recorder()
+    _done(site, 100)
+    assert 1 <= _log(recorder).count("(57014)") < 12, "halved, not tried again and again"
+    assert site.value("select count(*) from muster.quarantine") == "0"
+
+
+@own_site(dispatcher__bundle_tasks="1")
+def a_message_that_the_database_does_not_take_blocks_no_other(site):
+    site.dispatcher()
+    site.worker("a1")
+    jobs = _many(site, "mixed", 60)
+    wait_until(lambda: site.nats.stream("MUSTER_RESULTS")["messages"] == 60, 30, "the results")
+    _raising(site, "outcome", "XX000", f"new.task_id = '{jobs[17]}'")
+    _raising(site, "quarantine", "XX000")
+    recorder = site.recorder()
+    wait_until(lambda: "standing by" in _log(recorder), 20, "a recorder that cannot even put it aside")
+    assert recorder.alive()
+    _calm(site, "quarantine")
+    _done(site, 59)
+    assert site.sql("select reason from muster.quarantine") == [["refused_by_database"]]
 
 def _postgres_processes(site):
     with open(os.path.join(_data(site), "postmaster.pid"), encoding="ascii") as f:
