@@ -634,14 +634,14 @@ void batch_commit(struct batch *b)
         }
     }
     for (size_t i = 0; i < b->request_count; i++) {
-        struct request *r = &b->requests[i];
-        if (r->from_intake)
-            settle_intake(b, r, &err);
-        else
-            answer(b, r, &err);
-        if (!r->from_intake)
-            MU_FAILPOINT("dispatcher.after_answer");
+        if (b->requests[i].from_intake)
+            continue;
+        answer(b, &b->requests[i], &err);
+        MU_FAILPOINT("dispatcher.after_answer");
     }
+    for (size_t i = 0; i < b->request_count; i++) /* afterwards: rejections are statements of their own */
+        if (b->requests[i].from_intake)
+            settle_intake(b, &b->requests[i], &err);
     commit_free(&c);
     batch_reset(b);
 }

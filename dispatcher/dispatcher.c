@@ -16,6 +16,7 @@
 #define IDLE_MS 1000
 #define END_MS 3000
 #define PATIENCE_MS 1500
+#define LEARN_MS 10000
 
 static bool open_bus(struct dispatcher *d, struct mu_error *err)
 {
@@ -111,6 +112,7 @@ static void mend_store(struct dispatcher *d)
     if (mu_store_reconnect(d->store, &err) && mu_store_check_schema(d->store, &err)) {
         d->store_next_ms = 0;
         d->compared = false;
+        d->compare_next_ms = 0;
         d->reload = true;
         mu_backoff_reset(&d->store_backoff);
         mu_say(MU_INFO, "the database is back");
@@ -142,11 +144,18 @@ static void compare_worlds(struct dispatcher *d)
 {
     struct mu_error err = {0};
     int64_t now = mu_clock_ms();
-    if (d->compared || d->store_next_ms || !mu_bus_connected(d->bus) || now < d->compare_next_ms)
+    if (d->store_next_ms || !mu_bus_connected(d->bus) || now < d->compare_next_ms)
         return;
+    if (d->compared) { /* a stream that somebody has made anew is another one */
+        d->compare_next_ms = now + LEARN_MS;
+        if (!api_learn_intake(d, &err))
+            note_failure(&err);
+        return;
+    }
     if ((!d->reload || resolver_load(d->resolver, &err)) && intake_check(d, &err)) {
         d->compared = true;
         d->reload = false;
+        d->compare_next_ms = now + LEARN_MS;
         return;
     }
     d->compare_next_ms = now + IDLE_MS;

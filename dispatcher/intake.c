@@ -42,6 +42,7 @@ static bool note(struct dispatcher *d, int statement, const struct mu_stream_sta
 
 bool intake_compare(struct dispatcher *d, const struct mu_stream_state *stream, uint64_t acknowledged, struct mu_error *err)
 {
+    snprintf(d->intake_created, sizeof(d->intake_created), "%s", stream->created); /* what is settled from now on is of this one */
     static const char why[] = "the database does not know messages that were acknowledged, it has gone back";
     for (int absent = 0; absent < ABSENT_MAX; absent++) {
         MU_AUTO(mu_message_free) struct mu_message *m = NULL;
