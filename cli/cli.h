@@ -66,12 +66,16 @@ MU_DEFINE_AUTO(struct cli_table, cli_table_free)
 const char *cli_thousands(int64_t value, char out[32]);
 const char *cli_duration(int64_t ms, char out[32]);
 
+/* "10m", "30s", "500ms", "1h". */
+MU_MUST bool cli_parse_duration(const char *text, int64_t *ms);
+
 /* Waits until each of the jobs is done, with a bar if cli->progress; 0 ms: for ever. */
 enum cli_exit cli_wait_jobs(struct cli *cli, struct mu_bus *bus, const json_t *job_ids, int64_t timeout_ms);
 
 enum cli_exit cli_agents(struct cli *cli);
 enum cli_exit cli_db(struct cli *cli);
 enum cli_exit cli_dev(struct cli *cli);
+enum cli_exit cli_resubmit(struct cli *cli); /* `db resubmit` */
 enum cli_exit cli_setup(struct cli *cli);
 enum cli_exit cli_status(struct cli *cli);
 enum cli_exit cli_submit(struct cli *cli);

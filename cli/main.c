@@ -10,7 +10,7 @@
 
 static const struct cli_verb verbs[] = {
     {"agents", "[AGENT]", "the agents of the registry, and how long ago each was heard", cli_agents},
-    {"db", "migrate|status", "the database schema: bring it up to date, or show where it stands", cli_db},
+    {"db", "migrate|status|resubmit", "the database: bring its schema up to date, show where it stands; after a restore, resubmit", cli_db},
     {"dev", "[--workers N] [--dir DIR] [--keep]", "a private broker, database and agents until Ctrl-C", cli_dev},
     {"setup", "[--check]", "create the streams, buckets and consumers that are missing; report differences", cli_setup},
     {"status", "JOB…", "the state of a job, by id or key", cli_status},
@@ -28,6 +28,10 @@ static void help(void)
          "\nverbs:");
     for (size_t i = 0; i < MU_COUNT(verbs); i++)
         printf("  %-7s %-42s %s\n", verbs[i].name, verbs[i].arguments, verbs[i].sentence);
+    puts("\n  muster db resubmit [--since TIME] [--dry-run]\n"
+         "      after the database came back at an older state: stores the jobs that it does not know any more again, under\n"
+         "      their old ids, from the job.accepted events that the broker has, and records the results that were put aside\n"
+         "      for them. TIME is 2026-11-24T18:00:00Z, a day, or how long ago (36h). Running it again changes nothing");
     puts("\noptions:\n"
          "  -s, --server URL       the broker (default: nats.url of the configuration, NATS_URL)\n"
          "  -c, --config FILE      configuration file\n"
@@ -49,8 +53,7 @@ static const struct cli_verb *find_verb(const char *name)
     return NULL;
 }
 
-/* "10m", "30s", "500ms", "1h". */
-static bool parse_duration(const char *text, int64_t *ms)
+bool cli_parse_duration(const char *text, int64_t *ms)
 {
     static const struct { const char *unit; int64_t ms; } units[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}};
     size_t digits = strspn(text, "0123456789");
@@ -94,7 +97,7 @@ static bool take_general(struct cli *cli, struct general *g, int argc, char **ar
             else if (value && !mu_span_is(mu_span_of(value), "table"))
                 return *status = cli_usage("unknown output format \"%s\": table or json", value), false;
         } else if (mu_span_is(word, "--timeout")) {
-            if (value && !parse_duration(value, &cli->timeout_ms))
+            if (value && !cli_parse_duration(value, &cli->timeout_ms))
                 return *status = cli_usage("cannot read the time \"%s\"; write 500ms, 30s, 10m or 1h", value), false;
         } else {
             takes = false;

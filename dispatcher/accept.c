@@ -10,6 +10,9 @@
 #include "statements.h"
 
 #define ENVELOPE 200 /* bytes of a queue message beside terms and tasks */
+#define EVENT_BYTES ((size_t)256 << 10) /* of an event message, if one job alone does not need more */
+#define EVENT_ROOM 500                  /* of an event beside what its job brings */
+#define ACTOR "submitter"
 
 /* A queue message of this commit. */
 struct ride {
@@ -19,6 +22,12 @@ struct ride {
     char subject[MU_SUBJECT_MAX];
 };
 
+/* An event message of this commit. */
+struct event {
+    struct mu_id id;
+    struct piece body;
+};
+
 struct commit {
     struct batch *b;
     size_t *order;       /* indexes of the jobs to store, bundles together */
@@ -26,8 +35,8 @@ struct commit {
     struct ride *rides;
     size_t ride_count;
     int32_t *ride_of;    /* of `order`, from 1 */
-    struct mu_id event_id;
-    struct piece event;
+    struct event *events;
+    size_t event_count;
 };
 
 static void commit_free(struct commit *c)
@@ -35,6 +44,7 @@ static void commit_free(struct commit *c)
     free(c->order);
     free(c->rides);
     free(c->ride_of);
+    free(c->events);
 }
 
 static struct mu_span digest_span(const struct mu_digest *d)
@@ -181,28 +191,103 @@ static bool form_rides(struct commit *c, struct mu_error *err)
     return mu_text_ok(&b->arena, err);
 }
 
-static void write_event(struct commit *c)
+static void put_piece(struct batch *b, const char *key, struct piece p)
+{
+    mu_json_key(&b->events, key);
+    mu_text_add(&b->events, batch_span(b, p));
+}
+
+/* One event: all that it takes to store the job again under its id, bit by bit (muster.resubmit). The terms stand once
+ * in the message. */
+static void write_event(struct batch *b, const struct job *j, const char *now)
+{
+    struct mu_text *out = &b->events;
+    char id[MU_ID_MAX], time[MU_RFC3339_MAX], digest[MU_DIGEST_HEX];
+    mu_id_format(mu_id_new(), id);
+    mu_text_puts(out, "{\"event_id\":\"");
+    mu_text_add(out, mu_span(id, MU_ID_MAX - 1));
+    mu_text_puts(out, "\",\"type\":\"" MU_EVENT_TYPE "job_accepted\",\"timestamp\":\"");
+    mu_text_puts(out, now);
+    mu_id_format(j->id, id);
+    mu_text_puts(out, "\",\"job_id\":\"");
+    mu_text_add(out, mu_span(id, MU_ID_MAX - 1));
+    mu_text_puts(out, "\",\"actor\":\"" ACTOR "\"");
+    if (j->keyed) {
+        mu_json_key(out, "id");
+        mu_text_add_json(out, batch_span(b, j->key));
+        mu_digest_format(&j->body_digest, digest);
+        mu_json_put_text(out, "body_digest", digest);
+    }
+    mu_json_put_text(out, "queue", j->queue);
+    mu_json_put_text(out, "priority", mu_priority_name(j->priority));
+    if (j->deadline_us) {
+        mu_rfc3339_format(j->deadline_us, time);
+        mu_json_put_text(out, "deadline", time);
+    }
+    if (j->labels.len)
+        put_piece(b, "labels", j->labels);
+    if (j->trace_id[0])
+        mu_json_put_text(out, "trace_id", j->trace_id);
+    put_piece(b, "task", j->task);
+    mu_text_putc(out, '}');
+}
+
+static void write_event_terms(struct commit *c, size_t first, size_t end)
 {
     struct batch *b = c->b;
-    struct mu_text *out = &b->arena;
-    char now[MU_RFC3339_MAX], id[MU_ID_MAX], job[MU_ID_MAX];
-    size_t start = out->len;
-    mu_rfc3339_format(mu_wall_us(), now);
-    c->event_id = mu_id_new();
-    mu_text_puts(out, "{\"v\":1,\"events\":[");
-    for (size_t i = 0; i < c->count; i++) {
-        mu_id_format(mu_id_new(), id);
-        mu_id_format(b->jobs[c->order[i]].id, job);
-        mu_text_puts(out, i ? ",{\"event_id\":\"" : "{\"event_id\":\"");
-        mu_text_add(out, mu_span(id, MU_ID_MAX - 1));
-        mu_text_puts(out, "\",\"type\":\"" MU_EVENT_TYPE "job_accepted\",\"timestamp\":\"");
-        mu_text_puts(out, now);
-        mu_text_puts(out, "\",\"job_id\":\"");
-        mu_text_add(out, mu_span(job, MU_ID_MAX - 1));
-        mu_text_puts(out, "\"}");
+    char digest[MU_DIGEST_HEX];
+    mu_text_puts(&b->events, "],\"terms\":{");
+    for (size_t i = first; i < end; i++) {
+        const struct job *j = &b->jobs[c->order[i]];
+        if (i > first && compare_digests(terms_of(b, j), terms_of(b, &b->jobs[c->order[i - 1]])) == 0)
+            continue; /* those of equal terms are neighbours */
+        mu_digest_format(terms_of(b, j), digest);
+        mu_text_puts(&b->events, i > first ? ",\"" : "\"");
+        mu_text_puts(&b->events, digest);
+        mu_text_puts(&b->events, "\":");
+        mu_text_add(&b->events, batch_span(b, b->terms[j->terms].bytes));
     }
-    mu_text_puts(out, "]}");
-    c->event = (struct piece){start, out->len - start};
+    mu_text_puts(&b->events, "}}");
+}
+
+static struct mu_span event_span(const struct batch *b, struct piece p)
+{
+    return mu_span(b->events.at + p.at, p.len);
+}
+
+/* How many bytes a job adds, at most. */
+static size_t event_bytes_of(const struct commit *c, size_t i, size_t first)
+{
+    const struct batch *b = c->b;
+    const struct job *j = &b->jobs[c->order[i]];
+    bool same = i > first && compare_digests(terms_of(b, j), terms_of(b, &b->jobs[c->order[i - 1]])) == 0;
+    return EVENT_ROOM + j->task.len + j->labels.len + 2 * j->key.len + (same ? 0 : b->terms[j->terms].bytes.len + MU_DIGEST_HEX + 4);
+}
+
+/* job.accepted of all that is new, in messages that the broker takes. */
+static bool write_events(struct commit *c, struct mu_error *err)
+{
+    struct batch *b = c->b;
+    char now[MU_RFC3339_MAX];
+    mu_rfc3339_format(mu_wall_us(), now);
+    c->events = calloc(c->count, sizeof(*c->events));
+    if (!c->events)
+        return mu_fail(err, MU_BROKEN, "out of memory");
+    for (size_t i = 0; i < c->count;) {
+        struct event *e = &c->events[c->event_count++];
+        size_t first = i, start = b->events.len, bytes = 0;
+        e->id = mu_id_new();
+        mu_text_puts(&b->events, "{\"v\":1,\"events\":[");
+        while (i < c->count && (i == first || bytes + event_bytes_of(c, i, first) <= EVENT_BYTES)) {
+            bytes += event_bytes_of(c, i, first);
+            if (i > first)
+                mu_text_putc(&b->events, ',');
+            write_event(b, &b->jobs[c->order[i++]], now);
+        }
+        write_event_terms(c, first, i);
+        e->body = (struct piece){start, b->events.len - start};
+    }
+    return mu_text_ok(&b->events, err);
 }
 
 enum job_column { J_ID, J_KEY, J_TASK, J_DIGEST, J_STAGE, J_QUEUE, J_PRIORITY, J_PACK, J_TERMS, J_SOURCE, J_AS_OF,
@@ -314,10 +399,16 @@ static bool store_jobs(struct commit *c, struct mu_error *err)
     mu_arg_array_end(a);
     put_terms(a, b);
     mu_subject_event(subject, "job.accepted");
-    mu_arg_id(a, c->event_id);
+    mu_arg_array_begin(a, MU_ARRAY_ID);
+    for (size_t i = 0; i < c->event_count; i++)
+        mu_arg_array_id(a, c->events[i].id);
+    mu_arg_array_end(a);
     mu_arg_text(a, mu_span_of(subject));
-    mu_arg_bytes(a, batch_span(b, c->event));
-    mu_arg_text(a, mu_span_of("submitter"));
+    mu_arg_array_begin(a, MU_ARRAY_BYTES);
+    for (size_t i = 0; i < c->event_count; i++)
+        mu_arg_array_bytes(a, event_span(b, c->events[i].body));
+    mu_arg_array_end(a);
+    mu_arg_text(a, mu_span_of(ACTOR));
     return mu_store_run(b->d->store, SQL_ACCEPT_JOBS, a, NULL, err);
 }
 
@@ -334,24 +425,61 @@ static bool read_back(struct commit *c, struct mu_error *err)
     mu_arg_array_end(a);
     if (!mu_store_run(c->b->d->store, SQL_KNOWN_TASKS, a, &rows, err))
         return false;
-    return mu_rows_count(rows) == 1 || mu_fail(err, MU_UNAVAILABLE, "the commit did not happen");
+    return mu_rows_count(rows) == 1 || mu_fail_code(err, MU_UNAVAILABLE, "not_stored", "the commit did not happen");
+}
+
+/* The error that the request as a whole has; NULL if it has been done. */
+static const struct mu_error *error_of(const struct batch *b, const struct request *r, const struct mu_error *failure)
+{
+    if (r->error.fault != MU_OK)
+        return &r->error;
+    if (!r->is_batch && r->count && b->jobs[r->first].error.fault != MU_OK)
+        return &b->jobs[r->first].error;
+    return failure->fault != MU_OK ? failure : NULL;
+}
+
+/* Notes those messages of the intake that this transaction settles; *any: there are some. What is refused is noted with
+ * its rejection. */
+static bool settle_messages(struct batch *b, bool *any, struct mu_error *err)
+{
+    const struct mu_error none = {0};
+    struct mu_args *a = b->d->args;
+    *any = false;
+    mu_args_reset(a);
+    mu_arg_text(a, mu_span_of(b->d->intake_created));
+    mu_arg_array_begin(a, MU_ARRAY_I64);
+    for (size_t i = 0; i < b->request_count; i++) {
+        const struct request *r = &b->requests[i];
+        if (!r->from_intake || error_of(b, r, &none))
+            continue;
+        mu_arg_array_i64(a, (int64_t)r->message->stream_sequence);
+        *any = true;
+    }
+    mu_arg_array_end(a);
+    return !*any || mu_store_run(b->d->store, SQL_INTAKE_SETTLE, a, NULL, err);
+}
+
+static bool store_all(struct commit *c, bool *anything, struct mu_error *err)
+{
+    if (!mu_store_begin(c->b->d->store, err) || !claim_keys(c->b, err) || !form_rides(c, err))
+        return false;
+    if (c->count && (!write_events(c, err) || !store_jobs(c, err)))
+        return mu_while(err, "storing %zu jobs", c->count);
+    bool settled = false;
+    if (!settle_messages(c->b, &settled, err)) /* last: it serialises dispatchers */
+        return mu_while(err, "noting what has come by the intake");
+    *anything = c->count || settled;
+    return true;
 }
 
 static bool store(struct commit *c, struct mu_error *err)
 {
     struct mu_store *s = c->b->d->store;
-    if (!mu_store_begin(s, err) || !claim_keys(c->b, err) || !form_rides(c, err)) {
+    bool anything = false;
+    bool stored = store_all(c, &anything, err);
+    if (!stored || !anything) { /* only duplicates and refusals */
         mu_store_rollback(s);
-        return false;
-    }
-    if (!c->count) { /* only duplicates and refusals */
-        mu_store_rollback(s);
-        return true;
-    }
-    write_event(c);
-    if (!mu_text_ok(&c->b->arena, err) || !store_jobs(c, err)) {
-        mu_store_rollback(s);
-        return mu_while(err, "storing %zu jobs", c->count);
+        return stored;
     }
     MU_FAILPOINT("dispatcher.before_commit");
     if (mu_store_commit(s, err))
@@ -359,10 +487,13 @@ static bool store(struct commit *c, struct mu_error *err)
     if (!mu_span_is(mu_span_of(err->code), "commit_unknown"))
         return false;
     struct mu_error again = {0};
-    if (!read_back(c, &again))
-        return false;
-    mu_error_clear(err);
-    return true;
+    if (c->count && read_back(c, &again)) {
+        mu_error_clear(err);
+        return true;
+    }
+    if (strcmp(again.code, "not_stored") == 0)
+        *err = again;
+    return false;
 }
 
 static void publish(struct commit *c)
@@ -374,10 +505,9 @@ static void publish(struct commit *c)
         publisher_send(b->d->publisher, false, r->id, 1, r->subject, batch_span(b, r->body),
                        b->jobs[c->order[r->first]].trace_id);
     }
-    if (c->count) {
-        mu_subject_event(subject, "job.accepted");
-        publisher_send(b->d->publisher, true, c->event_id, 1, subject, batch_span(b, c->event), NULL);
-    }
+    mu_subject_event(subject, "job.accepted");
+    for (size_t i = 0; i < c->event_count; i++)
+        publisher_send(b->d->publisher, true, c->events[i].id, 1, subject, event_span(b, c->events[i].body), NULL);
 }
 
 static void write_receipt(struct mu_text *out, const struct job *j)
@@ -418,18 +548,11 @@ static void write_counts(struct mu_text *out, const struct batch *b, const struc
     mu_text_puts(out, "]}");
 }
 
-/* The error that the request as a whole has; NULL if it has been done. */
-static const struct mu_error *error_of(const struct batch *b, const struct request *r, const struct mu_error *failure)
-{
-    if (r->error.fault != MU_OK)
-        return &r->error;
-    if (!r->is_batch && r->count && b->jobs[r->first].error.fault != MU_OK)
-        return &b->jobs[r->first].error;
-    return failure->fault != MU_OK ? failure : NULL;
-}
-
 static void answer(struct batch *b, struct request *r, const struct mu_error *failure)
 {
+    if (r->answered)
+        return;
+    r->answered = true;
     MU_AUTO(mu_text_free) struct mu_text body = {0};
     const struct mu_error *error = error_of(b, r, failure);
     if (error)
@@ -472,30 +595,53 @@ static void settle_intake(struct batch *b, struct request *r, const struct mu_er
     }
 }
 
+static void unknown(struct mu_error *err)
+{
+    mu_error_clear(err);
+    mu_fail_code(err, MU_UNAVAILABLE, "unavailable", "the database does not answer; it is not known whether this is stored");
+    mu_hint(err, "send it again with the same key: it is the same job then");
+}
+
+void batch_tell_unknown(struct batch *b)
+{
+    struct mu_error err = {0};
+    unknown(&err);
+    for (size_t i = 0; i < b->request_count; i++)
+        if (!b->requests[i].from_intake)
+            answer(b, &b->requests[i], &err);
+}
+
 void batch_commit(struct batch *b)
 {
     struct commit c = {.b = b};
     struct mu_error err = {0};
+    b->d->phase = COMMITTING;
     bool stored = store(&c, &err);
+    b->d->phase = RESTING;
     if (stored) {
         MU_FAILPOINT("dispatcher.after_commit");
         publish(&c);
     } else {
+        bool known = strcmp(err.code, "commit_unknown") != 0;
         mu_log_failure(MU_WARNING, &err, "the submitters are told so");
         if (!mu_store_alive(b->d->store))
             b->d->store_next_ms = mu_clock_ms();
-        snprintf(err.code, sizeof(err.code), "%s", err.fault == MU_UNAVAILABLE ? "unavailable" : "internal");
-        mu_hint(&err, "nothing is stored; send it again with the same key");
+        if (known) {
+            snprintf(err.code, sizeof(err.code), "%s", err.fault == MU_UNAVAILABLE ? "unavailable" : "internal");
+            mu_hint(&err, "nothing is stored; send it again with the same key");
+        } else {
+            unknown(&err);
+        }
     }
     for (size_t i = 0; i < b->request_count; i++) {
-        struct request *r = &b->requests[i];
-        if (r->from_intake)
-            settle_intake(b, r, &err);
-        else
-            answer(b, r, &err);
-        if (!r->from_intake)
-            MU_FAILPOINT("dispatcher.after_answer");
+        if (b->requests[i].from_intake)
+            continue;
+        answer(b, &b->requests[i], &err);
+        MU_FAILPOINT("dispatcher.after_answer");
     }
+    for (size_t i = 0; i < b->request_count; i++) /* afterwards: rejections are statements of their own */
+        if (b->requests[i].from_intake)
+            settle_intake(b, &b->requests[i], &err);
     commit_free(&c);
     batch_reset(b);
 }

@@ -122,12 +122,28 @@ static void submit(struct dispatcher *d, struct mu_message *m)
 static void take_intake(struct dispatcher *d)
 {
     struct mu_message *m;
-    mu_pull_want(d->intake, d->store_next_ms ? 0 : INTAKE_AT_ONCE);
+    bool ready = !d->store_next_ms && d->compared;
+    mu_pull_want(d->intake, ready ? INTAKE_AT_ONCE : 0);
     while (d->batch->job_count < (size_t)d->config->dispatcher_commit_jobs && (m = mu_pull_take(d->intake))) {
         struct mu_error err = {0}, ignored = {0};
-        if (!d->store_next_ms && batch_add(d->batch, m, true, 0, &err))
+        if (ready && batch_add(d->batch, m, true, 0, &err))
             continue;
         (void)!mu_nak(d->bus, m, 2000, &ignored); /* it stays in its stream */
+        mu_message_free(m);
+    }
+}
+
+void api_refuse(struct dispatcher *d)
+{
+    struct mu_message *m;
+    size_t endpoint = 0;
+    while ((m = mu_service_take(d->service, &endpoint))) {
+        struct mu_error err = {0};
+        unavailable(&err);
+        if (endpoint == PING)
+            ping(d, m);
+        else
+            refuse(d, endpoint, m, &err);
         mu_message_free(m);
     }
 }
@@ -136,6 +152,7 @@ void api_take(struct dispatcher *d)
 {
     struct mu_message *m;
     size_t endpoint = 0;
+    d->phase = TAKING;
     while (d->batch->job_count < (size_t)d->config->dispatcher_commit_jobs && (m = mu_service_take(d->service, &endpoint))) {
         if (endpoint == SUBMIT) {
             submit(d, m);
@@ -148,4 +165,5 @@ void api_take(struct dispatcher *d)
         mu_message_free(m);
     }
     take_intake(d);
+    d->phase = RESTING;
 }

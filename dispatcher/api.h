@@ -10,6 +10,8 @@ MU_MUST bool api_learn_intake(struct dispatcher *d, struct mu_error *err);
 MU_MUST bool api_open(struct dispatcher *d, struct mu_error *err);
 /* Takes what has come: submissions go into the batch, the rest is answered. */
 void api_take(struct dispatcher *d);
+/* Tells whoever has come that the database is away; for times when the loop cannot take anything. */
+void api_refuse(struct dispatcher *d);
 void api_close(struct dispatcher *d);
 
 #endif

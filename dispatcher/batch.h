@@ -40,12 +40,13 @@ struct request {
     bool from_intake, is_batch;
     size_t endpoint, first, count; /* its jobs */
     int64_t received_us;
+    bool answered;            /* the commit took too long */
     struct mu_error error;    /* the whole request is refused */
 };
 
 struct batch {
     struct dispatcher *d;
-    struct mu_text arena;
+    struct mu_text arena, events; /* events: bodies of this commit's event messages */
     struct job *jobs;
     size_t job_count, job_room;
     struct terms *terms;      /* no two neighbours are equal */
@@ -67,5 +68,7 @@ void batch_reset(struct batch *b);
 /* Stores all in one transaction, then answers, publishes, acknowledges. On failure everybody is told `unavailable`
  * (intake messages stay in their stream). */
 void batch_commit(struct batch *b);
+/* From within a commit that the database does not answer: who waits for it by request is told that nobody knows. */
+void batch_tell_unknown(struct batch *b);
 
 #endif

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "batch.h"
+#include "intake.h"
 #include "leader.h"
 #include "outside/topology.h"
 #include "publish.h"
@@ -14,6 +15,8 @@
 
 #define IDLE_MS 1000
 #define END_MS 3000
+#define PATIENCE_MS 1500
+#define LEARN_MS 10000
 
 static bool open_bus(struct dispatcher *d, struct mu_error *err)
 {
@@ -108,6 +111,9 @@ static void mend_store(struct dispatcher *d)
         return;
     if (mu_store_reconnect(d->store, &err) && mu_store_check_schema(d->store, &err)) {
         d->store_next_ms = 0;
+        d->compared = false;
+        d->compare_next_ms = 0;
+        d->reload = true;
         mu_backoff_reset(&d->store_backoff);
         mu_say(MU_INFO, "the database is back");
         return;
@@ -132,13 +138,55 @@ static void learn_streams(struct dispatcher *d)
         d->generation = now;
 }
 
+/* A database that is back may be an older one, or another: shipped packs are put there again, and before anything is
+ * taken from the intake it is asked whether it knows what has been acknowledged there. */
+static void compare_worlds(struct dispatcher *d)
+{
+    struct mu_error err = {0};
+    int64_t now = mu_clock_ms();
+    if (d->store_next_ms || !mu_bus_connected(d->bus) || now < d->compare_next_ms)
+        return;
+    if (d->compared) { /* a stream that somebody has made anew is another one */
+        d->compare_next_ms = now + LEARN_MS;
+        if (!api_learn_intake(d, &err))
+            note_failure(&err);
+        return;
+    }
+    if ((!d->reload || resolver_load(d->resolver, &err)) && intake_check(d, &err)) {
+        d->compared = true;
+        d->reload = false;
+        d->compare_next_ms = now + LEARN_MS;
+        return;
+    }
+    d->compare_next_ms = now + IDLE_MS;
+    mu_log_failure(MU_WARNING, &err, "nothing is taken from the intake, trying again");
+}
+
+/* Heard while the store waits for the server. Whoever asks is answered within two seconds, whatever the database does:
+ * newcomers are told that it is away; those whose commit is under way that nobody knows (it goes on: should it succeed,
+ * the same key finds the job); and what is only looked up is given up. */
+static bool while_waiting(void *ctx, int64_t waited_ms)
+{
+    struct dispatcher *d = ctx;
+    (void)waited_ms;
+    mu_daemon_alive();
+    bool away = d->store_next_ms != 0, late = mu_clock_ms() - d->turn_ms >= PATIENCE_MS;
+    if (away || late)
+        api_refuse(d);
+    if (late && d->phase == COMMITTING)
+        batch_tell_unknown(d->batch);
+    return !mu_daemon_should_stop() && !(late && d->phase == TAKING);
+}
+
 static int64_t turn(struct dispatcher *d)
 {
     struct mu_error err = {0};
     int64_t next_ms = IDLE_MS;
     size_t swept = 0;
+    d->turn_ms = mu_clock_ms();
     mend_store(d);
     learn_streams(d);
+    compare_worlds(d);
     api_take(d);
     if (d->batch->request_count)
         batch_commit(d->batch);
@@ -167,6 +215,8 @@ static void wake(void *bus)
 void dispatcher_run(struct dispatcher *d)
 {
     mu_daemon_on_signal(wake, d->bus);
+    mu_store_while_waiting(d->store, while_waiting, d);
+    d->compared = false;
     d->generation = mu_bus_generation(d->bus);
     while (!mu_daemon_should_stop()) {
         int64_t wait_ms = turn(d);
@@ -182,6 +232,8 @@ void dispatcher_finish(struct dispatcher *d)
     struct mu_error err = {0};
     int64_t until = mu_clock_ms() + END_MS;
     mu_daemon_stopping();
+    mu_store_limit(d->store, END_MS);
+    mu_store_while_waiting(d->store, NULL, NULL);
     api_take(d);
     if (d->batch->request_count)
         batch_commit(d->batch);

@@ -16,6 +16,9 @@ struct batch;
 struct publisher;
 struct leader;
 
+/* What the database is needed for at this moment: decides how its silence is borne (main.c). */
+enum phase { RESTING, TAKING, COMMITTING };
+
 struct dispatcher {
     struct mu_config *config;
     struct mu_bus *bus;
@@ -30,7 +33,12 @@ struct dispatcher {
     struct leader *leader;
     struct mu_backoff store_backoff;
     int64_t store_next_ms;   /* when to try the database again; 0: it is there */
+    bool compared;           /* since the last connect to the database: may take from the intake */
+    bool reload;             /* the database may be another one: its packs are put again */
+    int64_t compare_next_ms;
     uint64_t generation;     /* of the bus, as last seen */
+    enum phase phase;
+    int64_t turn_ms;         /* when the loop last looked at its doors */
 };
 
 /* Until database and broker answer; false: asked to stop, or it will never work. */

@@ -23,7 +23,7 @@
 #define RETRIES_AT_ONCE 500
 
 static const struct mu_duty duty = {
-    .program = "muster-dispatcher", .statements = dispatcher_statements, .count = SQL_COUNT, .take = SQL_LEAD,
+    .program = "muster-dispatcher", .take = SQL_LEAD,
     .let_go = SQL_LEAD_NO_MORE, .beat = SQL_LOCK_BEAT, .stale = SQL_LOCK_STALE, .end = SQL_LOCK_END};
 
 struct leader {
@@ -45,7 +45,6 @@ bool leader_new(struct leader **out, struct dispatcher *d, struct mu_error *err)
         return mu_fail(err, MU_BROKEN, "out of memory");
     l->d = d;
     l->lock.duty = &duty;
-    l->lock.conninfo = d->config->postgres_conninfo;
     l->reconciler.d = d;
     l->leftovers.d = d;
     l->setback.d = d;

@@ -2,29 +2,15 @@
 #include "setback.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "intake.h"
 #include "outside/topology.h"
 #include "statements.h"
 
 #define CONSUMERS_MAX (MU_QUEUES_MAX * MU_PRIORITIES)
 
-/* The consumer is deleted and made anew: it begins with the first message that the stream has. */
-static bool renew(struct setback *s, const char *stream, const char *consumer, const char *why, struct mu_error *err)
-{
-    MU_AUTO(mu_topology_report_free) struct mu_topology_report report = {0};
-    if (!s->d->config->dispatcher_provision) {
-        mu_log(MU_LOG_ERROR, "a consumer must start over", MU_F("stream", stream), MU_F("consumer", consumer), MU_F("cause", why),
-               MU_F("hint", "`nats consumer rm` it, then `muster setup` makes it again; keys drop what is met twice"));
-        return true;
-    }
-    mu_log(MU_WARNING, "a consumer starts over", MU_F("stream", stream), MU_F("consumer", consumer), MU_F("cause", why));
-    s->renewed++;
-    return mu_consumer_delete(s->d->bus, stream, consumer, err) &&
-           mu_topology(s->d->bus, s->d->config, MU_TOPOLOGY_CREATE, &report, err);
-}
-
 struct seen {
     char consumer[MU_SUBJECT_MAX];
-    uint64_t delivered;
+    uint64_t delivered, acknowledged;
     int64_t created_us;
 };
 
@@ -35,6 +21,7 @@ static bool see(struct setback *s, const char *stream, struct seen *seen, size_t
     if (!mu_consumer_find(s->d->bus, stream, seen[*count].consumer, &found, &state, err))
         return false;
     seen[*count].delivered = state.delivered_stream_sequence;
+    seen[*count].acknowledged = state.ack_floor_stream_sequence;
     seen[*count].created_us = state.created_us;
     *count += found;
     s->missing = s->missing || !found;
@@ -50,7 +37,7 @@ static bool compare(struct setback *s, const char *stream, const struct seen *se
         return false;
     for (size_t i = 0; found && i < count; i++)
         if (seen[i].delivered > state.last_sequence &&
-            !renew(s, stream, seen[i].consumer, "it is ahead of its stream, which has gone back", err))
+            !intake_renew_consumer(s->d, stream, seen[i].consumer, "it is ahead of its stream, which has gone back", err))
             return false;
     return true;
 }
@@ -128,6 +115,16 @@ static bool note(struct setback *s, const struct mu_stream_state *now, const str
     return true;
 }
 
+/* What was settled beyond the stream's end was settled of other messages than will stand there. */
+static bool forget(struct setback *s, const struct mu_stream_state *now, struct mu_error *err)
+{
+    struct mu_args *a = s->d->args;
+    mu_args_reset(a);
+    mu_arg_text(a, mu_span_of(now->created));
+    mu_arg_i64(a, (int64_t)now->last_sequence);
+    return mu_store_run(s->d->store, SQL_INTAKE_WENT_BACK, a, NULL, err);
+}
+
 static bool look_at_intake(struct setback *s, struct mu_error *err)
 {
     struct seen seen[1] = {{.consumer = MU_CONSUMER_INTAKE}};
@@ -145,9 +142,10 @@ static bool look_at_intake(struct setback *s, struct mu_error *err)
     else if (seen[0].created_us > s->noted_us)
         same = true; /* it has been made since: it began with what the stream held then */
     if (same)
-        return note(s, &now, seen, err);
+        return note(s, &now, seen, err) && intake_compare(s->d, &now, seen[0].acknowledged, err);
     /* without leave to make it again the note stays, and with it the alarm, until somebody has done it */
-    return renew(s, MU_STREAM_INTAKE, MU_CONSUMER_INTAKE, "the intake does not hold what it held, its store has gone back", err) &&
+    return forget(s, &now, err) &&
+           intake_renew_consumer(s->d, MU_STREAM_INTAKE, MU_CONSUMER_INTAKE, "the intake does not hold what it held, its store has gone back", err) &&
            (!s->d->config->dispatcher_provision || note(s, &now, seen, err));
 }
 

@@ -4,7 +4,7 @@
 const struct mu_statement dispatcher_statements[SQL_COUNT] = {
     [SQL_CLAIM_KEYS] = {"claim keys", "select i, job_id, state from muster.claim_keys($1, $2, $3)"},
     [SQL_ACCEPT_JOBS] = {"accept jobs", "select muster.accept_jobs($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, "
-                                        "$16, $17, $18, $19, $20, $21::uuid, $22::text, $23::bytea, $24::text)"},
+                                        "$16, $17, $18, $19, $20, $21, $22::text, $23, $24::text)"},
     [SQL_KNOWN_TASKS] = {"known tasks", "select muster.known_tasks($1)"},
     [SQL_OPEN_TASKS] = {"open tasks", "select muster.open_tasks($1)"},
     [SQL_OUTBOX_PENDING] = {"outbox pending", "select kind, ride_id, n, subject, message_id, bytes, trace_id "
@@ -37,5 +37,10 @@ const struct mu_statement dispatcher_statements[SQL_COUNT] = {
     [SQL_INTAKE_NOTE] = {"intake note", "select muster.intake_note($1::text, $2::bigint, $3)"},
     [SQL_SPACE_BOUNDS] = {"space bounds", "select kind, created, sequence, (extract(epoch from stored_at) * 1000000)::bigint "
                                               "from muster.space_bounds()"},
+    [SQL_INTAKE_SETTLE] = {"intake settle", "select muster.intake_settle($1::text, $2)"},
+    [SQL_INTAKE_LOST] = {"intake lost", "select muster.intake_lost($1::text, $2::bigint, $3::bigint)"},
+    [SQL_INTAKE_ABSENT] = {"intake absent", "select muster.intake_absent($1::text, $2::bigint)"},
+    [SQL_INTAKE_WENT_BACK] = {"intake went back", "select muster.intake_went_back($1::text, $2::bigint)"},
+    [SQL_INTAKE_TELL] = {"intake tell", "select muster.intake_tell($1::text, $2::bigint)"},
     [SQL_POSITIONS] = {"positions", "select created, sequence from muster.positions() limit 1"},
 };

@@ -15,7 +15,7 @@ bool batch_new(struct batch **out, struct dispatcher *d, struct mu_error *err)
     if (!b)
         return mu_fail(err, MU_BROKEN, "out of memory");
     b->d = d;
-    b->arena.ceiling = (size_t)512 << 20;
+    b->arena.ceiling = b->events.ceiling = (size_t)512 << 20;
     *out = b;
     return true;
 }
@@ -26,6 +26,7 @@ void batch_reset(struct batch *b)
         mu_message_free(b->requests[i].message);
     b->request_count = b->job_count = b->terms_count = 0;
     mu_text_reset(&b->arena);
+    mu_text_reset(&b->events);
 }
 
 void batch_free(struct batch *b)
@@ -34,6 +35,7 @@ void batch_free(struct batch *b)
         return;
     batch_reset(b);
     mu_text_free(&b->arena);
+    mu_text_free(&b->events);
     free(b->jobs);
     free(b->terms);
     free(b->requests);

@@ -5,13 +5,12 @@
 #include "statements.h"
 
 static const struct mu_duty duty = {
-    .program = "muster-recorder", .statements = recorder_statements, .count = SQL_COUNT, .take = SQL_LOCK, .let_go = SQL_UNLOCK,
+    .program = "muster-recorder", .take = SQL_LOCK, .let_go = SQL_UNLOCK,
     .beat = SQL_LOCK_BEAT, .stale = SQL_LOCK_STALE, .end = SQL_LOCK_END};
 
 bool lock_try(struct recorder *r, struct mu_error *err)
 {
     r->lock.duty = &duty;
-    r->lock.conninfo = r->config->postgres_conninfo;
     bool tried = mu_lock_try(&r->lock, r->store, r->args, err);
     r->active = r->lock.held;
     if (r->lock.ended)

@@ -14,6 +14,7 @@
 #define THIN_MS 600000
 #define BROKER_LOST_MS 5000
 #define CATCH_UP_MS 100
+#define END_MS 3000
 #define TRIES_MAX 3 /* of a batch after a deadlock or a serialization failure, before standing by */
 
 static bool open_bus(struct recorder *r, struct mu_error *err)
@@ -151,10 +152,17 @@ static bool record_range(struct recorder *r, size_t from, size_t to, struct mu_e
 /* PostgreSQL would not take it: the half that holds the bad message is found and the message put aside. */
 static bool split(struct recorder *r, size_t from, size_t to, const struct mu_error *why, struct mu_error *err)
 {
+    if (to - from == 1 && r->putting_aside) { /* nor that: it is not the message */
+        *err = *why;
+        return false;
+    }
     if (to - from == 1) {
         mu_log_failure(MU_LOG_ERROR, why, "the result message is put aside in muster.quarantine");
         results_put_aside(r->flight, from, "refused_by_database");
-        return record_range(r, from, to, err);
+        r->putting_aside = true;
+        bool done = record_range(r, from, to, err);
+        r->putting_aside = false;
+        return done;
     }
     size_t middle = from + (to - from) / 2;
     return record_range(r, from, middle, err) && record_range(r, middle, to, err);
@@ -176,6 +184,8 @@ static bool commit_range(struct recorder *r, size_t from, size_t to, struct mu_e
         mu_store_rollback(r->store);
         if (strcmp(why.code, "again") == 0 && r->tries++ < TRIES_MAX) /* what was in the way is found now */
             return record_range(r, from, to, err);
+        if (strcmp(why.code, "timed_out") == 0 && to - from > 1) /* the next ones are smaller until they fit */
+            r->most = (to - from) / 2;
         if (why.fault == MU_UNAVAILABLE || why.fault == MU_LOST) {
             *err = why;
             return false;
@@ -219,6 +229,8 @@ static bool land(struct recorder *r, struct mu_error *err)
     if (last->reply[0] && !mu_ack(r->bus, last, err)) /* flow control only: the position is in the database */
         mu_error_clear(err);
     MU_FAILPOINT("recorder.after_ack");
+    if (r->most) /* back to full size by small steps: what took too long once may do so again */
+        r->most += 1 + r->most / 16;
     results_reset(r->flight);
     r->flight = NULL;
     return true;
@@ -306,7 +318,8 @@ static int64_t turn(struct recorder *r)
         if (now < r->try_ms)
             return r->try_ms - now;
         r->try_ms = now + TRY_MS;
-        if (!mu_store_alive(r->store) && !mu_store_reconnect(r->store, &err)) {
+        if (!mu_store_alive(r->store) && (!mu_store_reconnect(r->store, &err) || !mu_store_check_schema(r->store, &err))) {
+            mu_store_abandon(r->store);
             settle(r, &err);
             return TRY_MS;
         }
@@ -327,6 +340,17 @@ static int64_t turn(struct recorder *r)
     return wait_ms > 0 ? wait_ms : 1;
 }
 
+/* Heard while the store waits for the server: discovery is answered, and SIGTERM obeyed. */
+static bool while_waiting(void *ctx, int64_t waited_ms)
+{
+    struct recorder *r = ctx;
+    size_t endpoint;
+    (void)waited_ms;
+    mu_daemon_alive();
+    mu_message_free(mu_service_take(r->service, &endpoint));
+    return !mu_daemon_should_stop();
+}
+
 static void wake(void *bus)
 {
     mu_bus_wake(bus);
@@ -335,6 +359,7 @@ static void wake(void *bus)
 void recorder_run(struct recorder *r)
 {
     mu_daemon_on_signal(wake, r->bus);
+    mu_store_while_waiting(r->store, while_waiting, r);
     while (!mu_daemon_should_stop()) {
         int64_t wait_ms = turn(r);
         mu_daemon_alive();
@@ -343,6 +368,8 @@ void recorder_run(struct recorder *r)
                     r->active && !waiting && (r->held || r->more) ? 0 : wait_ms);
     }
     struct mu_error err = {0};
+    mu_store_limit(r->store, END_MS);
+    mu_store_while_waiting(r->store, NULL, NULL);
     if (r->flight && !land(r, &err))
         mu_log_failure(MU_WARNING, &err, "the batch stays in the stream");
     mu_daemon_stopping();

@@ -34,6 +34,8 @@ struct recorder {
     struct results *flight;     /* being recorded while the other is filled; NULL: none is */
     struct position position;
     int tries;                  /* of the flight */
+    size_t most;                /* messages of a batch, after one that took too long; 0: as many as may be */
+    bool putting_aside;         /* the flight is a message that the database would not take */
     uint64_t next;              /* sequence that is to be taken next: behind the batch, or the position */
     uint64_t catch_up;          /* up to here the consumer has delivered: read by sequence, nobody delivers it soon */
     struct mu_message *held;    /* taken, and waiting for a gap before it to be filled */
@@ -49,6 +51,7 @@ struct recorder {
 static inline bool recorder_is_full(const struct recorder *r)
 {
     return r->batch->planned || r->batch->count >= (size_t)r->config->recorder_batch_messages ||
+           (r->most && r->batch->count >= r->most) ||
            r->batch->bytes >= (size_t)r->config->recorder_batch_bytes;
 }
 

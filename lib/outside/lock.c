@@ -44,7 +44,7 @@ bool mu_lock_beat(struct mu_lock *l, const struct mu_store *work, struct mu_args
 {
     char session[80], holder[160], host[64] = "";
     snprintf(session, sizeof(session), "%s-beat", l->duty->program);
-    if (!l->beat && !mu_store_open(&l->beat, l->conninfo, session, l->duty->statements, l->duty->count, err))
+    if (!l->beat && !mu_store_open_beside(&l->beat, work, session, err))
         return false;
     gethostname(host, sizeof(host) - 1);
     snprintf(holder, sizeof(holder), "%s %s:%ld", l->duty->program, host, (long)getpid());

@@ -8,11 +8,9 @@
 
 #include "store.h"
 
-/* A duty as its program knows it: constant, the statements are rows of the program's table. */
+/* A duty as its program knows it: constant, the statements are rows of the table that its session has. */
 struct mu_duty {
     const char *program;
-    const struct mu_statement *statements;
-    size_t count;
     int take, let_go;      /* no parameters; take answers whether the lock is held now */
     int beat;              /* backend of the working session, name of the holder */
     int stale, end;        /* milliseconds: backend of a holder without a beat, or null; its backend: was it ended? */
@@ -20,7 +18,6 @@ struct mu_duty {
 
 struct mu_lock {
     const struct mu_duty *duty;
-    const char *conninfo;  /* borrowed */
     struct mu_store *beat;
     bool held;
     int64_t ended;         /* by the last try: backend of a holder that had stopped, for the log; 0: none */

@@ -214,6 +214,7 @@ static bool work(const char *conninfo, const char *directory, bool change, struc
         !mu_store_open(&s, conninfo, "muster-migrate", statements, MU_COUNT(statements), err) ||
         !mu_store_script(s, "set search_path = public; set statement_timeout = 0; set lock_timeout = 0", err))
         return false;
+    mu_store_limit(s, 0); /* another migration may be under way, and take its time */
     if (change && !mu_store_run(s, SQL_LOCK, NULL, NULL, err))
         return false;
     if (!read_applied(s, &applied, err) || !fill_list(&files, applied, &list, err))

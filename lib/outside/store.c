@@ -5,7 +5,9 @@
 #include <assert.h>
 #include <unistd.h>
 
-#define SCHEMA_VERSION 7 /* of sql/migrations: the last file that this build knows */
+#define SCHEMA_VERSION 8 /* of sql/migrations: the last file that this build knows */
+
+#define LIMIT_MS 65000 /* of one statement: above statement_timeout, which tells more, while the server is there to tell it */
 
 /* What a session is set to, whatever the server's defaults are. */
 static const char session_settings[] =
@@ -26,45 +28,53 @@ static enum mu_fault fault_of(const char *state)
     return MU_BROKEN;
 }
 
-bool store_fault(struct mu_error *err, const PGconn *conn, const PGresult *result, const char *what)
+bool store_fault(struct mu_error *err, struct mu_store *s, const PGresult *result, const char *what)
 {
     const char *state = result ? PQresultErrorField(result, PG_DIAG_SQLSTATE) : NULL;
-    const char *text = state ? PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY) : PQerrorMessage(conn);
+    const char *text = state ? PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY) : s->conn ? PQerrorMessage(s->conn) : "the session was given up";
     enum mu_fault fault = state ? fault_of(state) : MU_UNAVAILABLE;
     size_t len = strcspn(text ? text : "", "\n");
     bool again = state && strncmp(state, "40", 2) == 0;
-    return mu_fail_code(err, fault, again ? "again" : "", "%s: %.*s%s%s%s", what, (int)len, text ? text : "no reason given", state ? " (" : "",
-                   state ? state : "", state ? ")" : "");
+    bool timed_out = state && strcmp(state, "57014") == 0;
+    mu_fail_code(err, fault, again ? "again" : timed_out ? "timed_out" : "", "%s: %.*s%s%s%s", what, (int)len,
+                 text && len ? text : "no reason given", state ? " (" : "", state ? state : "", state ? ")" : "");
+    if (state && strcmp(state, "25006") == 0) /* read-only: the next session finds the primary, or waits for it */
+        store_give_up(s);
+    return false;
+}
+
+/* Several statements, or one that is not prepared: the last answer. NULL: none came, *err says why. */
+static PGresult *ask(struct mu_store *s, const char *sql, const char *what, struct mu_error *err)
+{
+    PGresult *r = NULL;
+    if (!PQsendQuery(s->conn, sql)) {
+        store_fault(err, s, NULL, what);
+        return NULL;
+    }
+    if (!store_send(s, what, err) || !store_await(s, what, &r, err))
+        return NULL;
+    if (!r)
+        store_fault(err, s, NULL, what);
+    return r;
 }
 
 static bool simple(struct mu_store *s, const char *sql, const char *what, struct mu_error *err)
 {
-    PGresult *r = PQexec(s->conn, sql);
+    PGresult *r = ask(s, sql, what, err);
     ExecStatusType status = PQresultStatus(r);
     bool done = status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK;
-    if (!done)
-        store_fault(err, s->conn, r, what);
+    if (r && !done)
+        store_fault(err, s, r, what);
     PQclear(r);
     return done;
 }
 
 static bool connect_once(struct mu_store *s, struct mu_error *err)
 {
-    const char *const names[] = {"dbname", "fallback_application_name", "connect_timeout", "keepalives_idle",
-                                 "keepalives_interval", "keepalives_count", "tcp_user_timeout", NULL};
-    const char *const values[] = {s->conninfo, s->program, "5", "10", "5", "3", "15000", NULL};
-    PQfinish(s->conn);
+    store_give_up(s);
     memset(s->prepared, 0, sizeof(s->prepared));
-    s->in_transaction = false;
-    s->conn = PQconnectdbParams(names, values, 1);
-    if (!s->conn)
-        return mu_fail(err, MU_BROKEN, "out of memory");
-    if (PQstatus(s->conn) != CONNECTION_OK) {
-        /* a wrong password is told like a server that is down; only the text says which */
-        const char *text = PQerrorMessage(s->conn);
-        size_t len = strcspn(text, "\n");
-        return mu_fail(err, MU_UNAVAILABLE, "could not connect to PostgreSQL: %.*s", (int)len, text);
-    }
+    if (!store_connect(s, err))
+        return false;
     if (PQserverVersion(s->conn) < 150000)
         return mu_reject(err, "invalid", "", "PostgreSQL %d is too old, 15 is needed", PQserverVersion(s->conn) / 10000);
     if (!simple(s, session_settings, "could not set up the database session", err))
@@ -76,33 +86,63 @@ static bool connect_once(struct mu_store *s, struct mu_error *err)
     return simple(s, sql, "could not listen", err);
 }
 
-bool mu_store_open(struct mu_store **out, const char *conninfo, const char *program,
-                   const struct mu_statement *statements, size_t count, struct mu_error *err)
+static struct mu_store *new_store(const char *conninfo, const char *program, const struct mu_statement *statements, size_t count)
 {
     assert(count <= STORE_STATEMENTS_MAX);
     struct mu_store *s = calloc(1, sizeof(*s));
     char host[40] = "";
     if (!s || !(s->conninfo = strdup(conninfo ? conninfo : ""))) {
         free(s);
-        return mu_fail(err, MU_BROKEN, "out of memory");
+        return NULL;
     }
     gethostname(host, sizeof(host) - 1);
     snprintf(s->program, sizeof(s->program), "%s %.30s:%ld", program, host, (long)getpid());
     s->statements = statements;
     s->count = count;
-    if (!connect_once(s, err)) {
-        mu_store_free(s);
+    s->limit_ms = LIMIT_MS;
+    return s;
+}
+
+bool mu_store_open(struct mu_store **out, const char *conninfo, const char *program,
+                   const struct mu_statement *statements, size_t count, struct mu_error *err)
+{
+    MU_AUTO(mu_store_free) struct mu_store *s = new_store(conninfo, program, statements, count);
+    if (!s)
+        return mu_fail(err, MU_BROKEN, "out of memory");
+    if (!connect_once(s, err))
         return false;
-    }
-    *out = s;
+    *out = MU_GIVE(s);
     return true;
+}
+
+bool mu_store_open_beside(struct mu_store **out, const struct mu_store *beside, const char *program, struct mu_error *err)
+{
+    MU_AUTO(mu_store_free) struct mu_store *s = new_store(beside->conninfo, program, beside->statements, beside->count);
+    if (!s)
+        return mu_fail(err, MU_BROKEN, "out of memory");
+    mu_store_while_waiting(s, beside->waiting, beside->waiting_ctx);
+    if (!connect_once(s, err))
+        return false;
+    *out = MU_GIVE(s);
+    return true;
+}
+
+void mu_store_while_waiting(struct mu_store *s, bool (*waiting)(void *ctx, int64_t waited_ms), void *ctx)
+{
+    s->waiting = waiting;
+    s->waiting_ctx = ctx;
+}
+
+void mu_store_limit(struct mu_store *s, int64_t limit_ms)
+{
+    s->limit_ms = limit_ms;
 }
 
 void mu_store_free(struct mu_store *s)
 {
     if (!s)
         return;
-    PQfinish(s->conn);
+    store_give_up(s);
     free(s->conninfo);
     free(s);
 }
@@ -129,14 +169,17 @@ int mu_store_backend_pid(const struct mu_store *s)
 
 bool mu_store_check_schema(struct mu_store *s, struct mu_error *err)
 {
-    PGresult *r = PQexec(s->conn, "select coalesce(max(version), 0) from muster.schema_migration");
+    static const char what[] = "could not read the version of the schema";
+    PGresult *r = ask(s, "select coalesce(max(version), 0) from muster.schema_migration", what, err);
+    if (!r)
+        return false;
     const char *state = PQresultErrorField(r, PG_DIAG_SQLSTATE);
     int64_t version = 0;
     if (PQresultStatus(r) == PGRES_TUPLES_OK) {
         if (!mu_parse_i64(mu_span_of(PQgetvalue(r, 0, 0)), 0, 100000, &version))
             version = 0;
     } else if (!state || (strcmp(state, "42P01") != 0 && strcmp(state, "3F000") != 0)) {
-        store_fault(err, s->conn, r, "could not read the version of the schema");
+        store_fault(err, s, r, what);
         PQclear(r);
         return false;
     }
@@ -157,10 +200,15 @@ static bool prepare(struct mu_store *s, int statement, const struct mu_args *arg
     int count = args ? args->count : 0;
     for (int i = 0; i < count; i++)
         types[i] = args->arg[i].null ? 0 : args->arg[i].type;
-    PGresult *r = PQprepare(s->conn, s->statements[statement].name, s->statements[statement].sql, count, types);
+    const char *what = s->statements[statement].name;
+    PGresult *r = NULL;
+    if (!PQsendPrepare(s->conn, what, s->statements[statement].sql, count, types))
+        return store_fault(err, s, NULL, what);
+    if (!store_send(s, what, err) || !store_await(s, what, &r, err))
+        return false;
     s->prepared[statement] = PQresultStatus(r) == PGRES_COMMAND_OK;
     if (!s->prepared[statement])
-        store_fault(err, s->conn, r, s->statements[statement].name);
+        store_fault(err, s, r, what);
     PQclear(r);
     return s->prepared[statement];
 }
@@ -186,7 +234,7 @@ static bool take_rows(struct mu_store *s, int statement, PGresult *r, struct mu_
 {
     ExecStatusType status = PQresultStatus(r);
     if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK) {
-        store_fault(err, s->conn, r, s->statements[statement].name);
+        store_fault(err, s, r, s->statements[statement].name);
         PQclear(r);
         return false;
     }
@@ -207,50 +255,39 @@ static bool take_rows(struct mu_store *s, int statement, PGresult *r, struct mu_
 bool mu_store_run(struct mu_store *s, int statement, const struct mu_args *args, struct mu_rows **rows,
                   struct mu_error *err)
 {
-    struct bound b;
-    if (args && !mu_text_ok(&args->bytes, err))
-        return false;
-    if (!prepare(s, statement, args, err))
-        return false;
-    bind(&b, args);
-    PGresult *r = PQexecPrepared(s->conn, s->statements[statement].name, b.count, b.values, b.lengths, b.formats,
-                                 s->statements[statement].binary);
-    return take_rows(s, statement, r, rows, err);
+    return mu_store_start(s, statement, args, err) && mu_store_finish(s, rows, err);
 }
 
 bool mu_store_start(struct mu_store *s, int statement, const struct mu_args *args, struct mu_error *err)
 {
     struct bound b;
+    const char *what = s->statements[statement].name;
     if (args && !mu_text_ok(&args->bytes, err))
         return false;
     if (!prepare(s, statement, args, err))
         return false;
     bind(&b, args);
     s->started = statement;
-    /* the session is in blocking mode: what has been handed over has left */
-    return PQsendQueryPrepared(s->conn, s->statements[statement].name, b.count, b.values, b.lengths, b.formats,
-                               s->statements[statement].binary) ||
-           store_fault(err, s->conn, NULL, s->statements[statement].name);
+    if (!PQsendQueryPrepared(s->conn, what, b.count, b.values, b.lengths, b.formats, s->statements[statement].binary))
+        return store_fault(err, s, NULL, what);
+    return store_send(s, what, err);
 }
 
 bool mu_store_ready(struct mu_store *s)
 {
-    return !PQconsumeInput(s->conn) || !PQisBusy(s->conn);
+    bool over = s->limit_ms && mu_clock_ms() - s->started_ms >= s->limit_ms;
+    return !PQconsumeInput(s->conn) || !PQisBusy(s->conn) || over;
 }
 
 bool mu_store_finish(struct mu_store *s, struct mu_rows **rows, struct mu_error *err)
 {
     PGresult *answer = NULL;
-    for (PGresult *r; (r = PQgetResult(s->conn)); answer = r) /* the last one is what counts */
-        PQclear(answer);
-    return take_rows(s, s->started, answer, rows, err);
+    return store_await(s, s->statements[s->started].name, &answer, err) && take_rows(s, s->started, answer, rows, err);
 }
 
 void mu_store_abandon(struct mu_store *s)
 {
-    PQfinish(s->conn);
-    s->conn = NULL;
-    s->in_transaction = false;
+    store_give_up(s);
 }
 
 bool mu_store_begin(struct mu_store *s, struct mu_error *err)
@@ -263,17 +300,20 @@ bool mu_store_commit(struct mu_store *s, struct mu_error *err)
 {
     struct mu_error why = {0};
     s->in_transaction = false;
-    PGresult *r = PQexec(s->conn, "commit");
+    PGresult *r = ask(s, "commit", "could not commit", &why);
     const char *state = PQresultErrorField(r, PG_DIAG_SQLSTATE);
     /* COMMIT of a transaction that has failed answers ROLLBACK */
     bool done = PQresultStatus(r) == PGRES_COMMAND_OK && strcmp(PQcmdStatus(r), "COMMIT") == 0;
-    if (!done)
-        store_fault(&why, s->conn, r, "could not commit");
+    char kept[6] = "";
+    if (r && !done)
+        store_fault(&why, s, r, "could not commit");
+    if (state)
+        snprintf(kept, sizeof(kept), "%s", state);
     PQclear(r);
     if (done)
         return true;
     /* without an answer of the server nobody knows whether it has committed */
-    bool unknown = !state || strncmp(state, "08", 2) == 0 || strncmp(state, "57", 2) == 0;
+    bool unknown = !kept[0] || strncmp(kept, "08", 2) == 0 || strncmp(kept, "57", 2) == 0;
     return mu_fail_code(err, unknown ? MU_UNAVAILABLE : why.fault, unknown ? "commit_unknown" : "", "%s", why.text);
 }
 
@@ -309,5 +349,9 @@ bool mu_store_take_notice(struct mu_store *s)
 
 bool mu_store_script(struct mu_store *s, const char *sql, struct mu_error *err)
 {
-    return simple(s, sql, "could not run the script", err);
+    int64_t limit_ms = s->limit_ms;
+    s->limit_ms = 0; /* somebody is looking on */
+    bool done = simple(s, sql, "could not run the script", err);
+    s->limit_ms = limit_ms;
+    return done;
 }

@@ -21,10 +21,18 @@ struct mu_statement {
  * `statements` is borrowed for life; they are prepared at first use of each connection. */
 MU_MUST bool mu_store_open(struct mu_store **out, const char *conninfo, const char *program,
                            const struct mu_statement *statements, size_t count, struct mu_error *err);
+/* One more session to the same database, with the same statements and the same one heard while it waits. */
+MU_MUST bool mu_store_open_beside(struct mu_store **out, const struct mu_store *beside, const char *program, struct mu_error *err);
 void mu_store_free(struct mu_store *s);
 MU_DEFINE_AUTO(struct mu_store, mu_store_free)
 /* MU_BROKEN with the command to run if the schema is not the version that this build knows. */
 MU_MUST bool mu_store_check_schema(struct mu_store *s, struct mu_error *err);
+/* No call waits for ever: an attempt to connect ends after 5 s a host, a statement after limit_ms (65 s by default: what a live
+ * server has not cancelled by then it will not answer). The session is given up then, MU_UNAVAILABLE with code "silent"
+ * (a COMMIT is "commit_unknown"). While a call waits, `waiting` is called many times a second from within it: it may do anything
+ * but use this store or its arguments; false gives the session up at once. */
+void mu_store_while_waiting(struct mu_store *s, bool (*waiting)(void *ctx, int64_t waited_ms), void *ctx);
+void mu_store_limit(struct mu_store *s, int64_t limit_ms);
 bool mu_store_alive(const struct mu_store *s);
 int mu_store_socket(const struct mu_store *s);
 int mu_store_backend_pid(const struct mu_store *s);
@@ -67,7 +75,7 @@ bool mu_row_bool(const struct mu_rows *r, size_t row, int column);
 MU_MUST bool mu_row_id(const struct mu_rows *r, size_t row, int column, struct mu_id *out);
 
 /* Runs one statement. *rows may be NULL if not wanted. MU_UNAVAILABLE with code "again": a serialization failure or a
- * deadlock, the same transaction once more may succeed at once. A lost connection during COMMIT is MU_UNAVAILABLE with code
+ * deadlock, the same transaction once more may succeed at once; code "timed_out": the server has cancelled it. A lost connection during COMMIT is MU_UNAVAILABLE with code
  * "commit_unknown": the caller reads back before it answers. Reconnecting is mu_store_reconnect, by the program's
  * loop. */
 MU_MUST bool mu_store_run(struct mu_store *s, int statement, const struct mu_args *args, struct mu_rows **rows,

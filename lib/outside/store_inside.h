@@ -41,8 +41,21 @@ struct mu_store {
     char listening[64];
     bool in_transaction;
     int started; /* the statement under way, by mu_store_start */
+    int64_t started_ms, limit_ms; /* of what was sent last; 0: no limit */
+    bool (*waiting)(void *ctx, int64_t waited_ms); /* NULL: nobody wants to be heard */
+    void *waiting_ctx;
+    int first_host; /* of several: where the next attempt to connect begins */
 };
 
-bool store_fault(struct mu_error *err, const PGconn *conn, const PGresult *result, const char *what);
+bool store_fault(struct mu_error *err, struct mu_store *s, const PGresult *result, const char *what);
+
+/* ---- session.c ---- */
+/* Ends the session without waiting for anything. */
+void store_give_up(struct mu_store *s);
+/* Until it stands or the limit of one attempt is over; s->conn is its own from then on. */
+MU_MUST bool store_connect(struct mu_store *s, struct mu_error *err);
+/* Both give the session up when the limit is over: nobody knows what the server makes of the statement. */
+MU_MUST bool store_send(struct mu_store *s, const char *what, struct mu_error *err);
+MU_MUST bool store_await(struct mu_store *s, const char *what, PGresult **out, struct mu_error *err); /* the last answer, or NULL */
 
 #endif

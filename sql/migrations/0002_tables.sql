@@ -201,10 +201,12 @@ comment on table muster.outcome_conflict is 'Two computed outcomes of one task w
 
 create table muster.quarantine (
     created text not null, sequence bigint not null, stored_at timestamptz not null, index int not null,
-    subject text not null, reason text not null, bytes bytea,
+    subject text not null, reason text not null, bytes bytea, job_id uuid,
     noted_at timestamptz not null default now(),
     primary key (created, sequence, stored_at, index)
 );
+create index quarantine_of_job on muster.quarantine (job_id) where job_id is not null;
+comment on column muster.quarantine.job_id is 'The job that the result says it is of; null if it cannot be read.';
 comment on table muster.quarantine is 'Result messages, or members of them, that belong to no task of ours or break the contract, with their bytes.';
 
 create table muster.rejection (

@@ -38,7 +38,7 @@ create function muster.accept_jobs(
     ids uuid[], keys text[], bodies bytea[], digests bytea[], stages text[], queues text[], priorities text[], packs text[],
     terms_digests bytea[], source_names text[], as_ofs text[], deadlines timestamptz[], label_texts text[], trace_ids text[],
     ride_nos int[], ride_ids uuid[], ride_subjects text[], ride_bodies bytea[],
-    new_digests bytea[], new_documents bytea[], event_id uuid, event_subject text, event_bytes bytea, who text) returns void
+    new_digests bytea[], new_documents bytea[], event_ids uuid[], event_subject text, event_bytes bytea[], who text) returns void
     language plpgsql volatile security definer set search_path = pg_catalog, muster
     -- a batch's arrays stay in memory: below this each unnest would write them to a temporary file and read them back
     set work_mem = '64MB'
@@ -62,16 +62,14 @@ begin
     join (select no, array_agg(id order by o) as members, max(t) as trace_id
           from unnest(ids, ride_nos, trace_ids) with ordinality as x(id, no, t, o) group by no) as m on m.no = r.no;
 
-    if event_id is not null then
-        insert into muster.outbox (ride_id, n, kind, subject, message_id, bytes)
-        values (event_id, 1, 'event', event_subject, event_id || ':1', event_bytes);
-    end if;
+    insert into muster.outbox (ride_id, n, kind, subject, message_id, bytes)
+    select id, 1, 'event', event_subject, id || ':1', b from unnest(event_ids, event_bytes) as x(id, b);
     perform muster.audit_append(who, 'accept', (
         select '[' || string_agg('["job","' || id || '","' || encode(d, 'hex') || '"]', ',' order by o) || ']'
         from unnest(ids, digests) with ordinality as x(id, d, o)));
 end
 $$;
-comment on function muster.accept_jobs is 'Stores jobs with their terms, queue messages, one event and one audit row. ride_nos: 1-based index of a job''s message.';
+comment on function muster.accept_jobs is 'Stores jobs with their terms, queue messages, event messages and one audit row. ride_nos: 1-based index of a job''s message.';
 
 create function muster.outbox_pending(lim int, older_ms int, under_way uuid[])
     returns table (kind text, ride_id uuid, n int, subject text, message_id text, bytes bytea, trace_id text)
@@ -131,6 +129,9 @@ begin
         perform muster.audit_append('dispatcher', 'reject', '[["rejection","' || id || '","' || encode(sha256(bytes), 'hex') || '"]]');
     else
         select rejection_id into id from muster.rejection where created = stream and sequence = at_sequence and stored_at = at_stored;
+    end if;
+    if stream is not null then
+        perform muster.intake_settle(stream, array[at_sequence]);
     end if;
     return id;
 end

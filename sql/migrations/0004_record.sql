@@ -181,6 +181,7 @@ comment on function muster.stage_finish is 'Ends the jobs whose last task has it
 --   f_*  findings, those that rode with an outcome and those of messages of their own
 --   d_*  deferrals
 --   q_*  what C could not read, with its bytes; q_index must be unique within a message
+-- last_sequence is null when what stood in quarantine is recorded: the position stays then.
 -- The answer is one row of counters: outcomes and findings that are new, repeats dropped, late, conflicts, quarantined,
 -- incomplete and deferred (retry rows), planned, finished (jobs). 40001 means that an outcome was recorded elsewhere in
 -- the same moment: the same call again finds it. Calling twice with the same arrays changes nothing but the position.
@@ -393,25 +394,29 @@ begin
 
     if cardinality(q_subject) > 0 or exists (select from batch_outcome where state = 'wrong')
        or exists (select from batch_finding where wrong is not null) then
-        insert into muster.quarantine (created, sequence, stored_at, index, subject, reason, bytes)
+        -- all that a replay needs (muster.replay_quarantine), should the task be known again one day
+        insert into muster.quarantine (created, sequence, stored_at, index, subject, reason, bytes, job_id)
         select stream_created, o_seq[b.o], o_at[b.o], o_index[b.o], 'muster.result.' || o_queue[b.o] || '.' || b.ride, b.wrong,
                convert_to(json_build_object('task_id', b.task, 'job_id', b.job, 'n', b.n, 'delivery', o_delivery[b.o],
                    'task_digest', encode(o_task_digest[b.o], 'hex'), 'input_digest', encode(o_input_digest[b.o], 'hex'),
                    'result', b.result, 'reason', b.reason, 'message', o_message[b.o], 'records', o_records[b.o], 'bad', o_bad[b.o],
                    'skipped', o_skipped[b.o], 'bytes', o_bytes[b.o], 'findings_total', b.stated, 'rules', t_rules[o_tally[b.o]]::json,
-                   'plan', o_plan[b.o]::json, 'agent', o_agent[b.o], 'incarnation', o_incarnation[b.o])::text, 'UTF8')
+                   'plan', o_plan[b.o]::json, 'agent', o_agent[b.o], 'incarnation', o_incarnation[b.o],
+                   'resumes', o_resumes[b.o]::json, 'crashes', o_crashes[b.o], 'started_at', o_started[b.o],
+                   'finished_at', o_finished[b.o], 'determined', encode(o_determined[b.o], 'hex'), 'computed', o_computed[b.o],
+                   'tally_id', t_id[o_tally[b.o]])::text, 'UTF8'), b.job
         from batch_outcome b where b.state = 'wrong'
         union all
         select stream_created, f_seq[b.o], f_at[b.o], 1000000 + f_index[b.o], 'muster.finding.' || f_queue[b.o] || '.' || f_task[b.o],
                b.wrong, convert_to(json_build_object('finding_id', f_id[b.o], 'task_id', f_task[b.o], 'job_id', f_job[b.o],
                    'task_digest', encode(f_task_digest[b.o], 'hex'), 'input_digest', encode(f_input_digest[b.o], 'hex'),
                    'fingerprint', encode(f_fingerprint[b.o], 'hex'), 'rule', f_rule[b.o], 'severity', f_severity[b.o],
-                   'outcome', f_outcome[b.o], 'record_no', f_record[b.o], 'byte_off', f_byte[b.o], 'length', f_length[b.o],
+                   'outcome', f_outcome[b.o], 'shadow', f_shadow[b.o], 'record_no', f_record[b.o], 'byte_off', f_byte[b.o], 'length', f_length[b.o],
                    'line', f_line[b.o], 'subject', f_subject[b.o], 'part', f_part[b.o], 'message', f_message[b.o],
-                   'evidence', f_evidence[b.o]::json)::text, 'UTF8')
+                   'evidence', f_evidence[b.o]::json)::text, 'UTF8'), f_job[b.o]
         from batch_finding b where b.wrong is not null
         union all
-        select stream_created, x.seq, x.at, x.index, x.subject, x.reason, x.bytes
+        select stream_created, x.seq, x.at, x.index, x.subject, x.reason, x.bytes, null
         from unnest(q_subject, q_reason, q_bytes, q_seq, q_at, q_index) as x(subject, reason, bytes, seq, at, index)
         on conflict do nothing;
         get diagnostics quarantined = row_count;
@@ -472,7 +477,7 @@ begin
     end if;
 
     insert into muster.recorder_position as p (minute, created, sequence, stored_at, noted_at)
-    values (date_trunc('minute', now()), stream_created, last_sequence, last_stored, clock_timestamp())
+    select date_trunc('minute', now()), stream_created, last_sequence, last_stored, clock_timestamp() where last_sequence is not null
     on conflict (minute) do update set created = excluded.created, sequence = excluded.sequence, stored_at = excluded.stored_at,
         noted_at = excluded.noted_at;
     if outcomes > 0 then

@@ -91,9 +91,8 @@ def accept(db, *jobs, bundle=None, event=False):
     values += [array("int", numbers), array("uuid", [r[0] for r in rides]), array("text", [r[1] for r in rides]),
                array("bytea", [r[2] for r in rides]), array("bytea", [sha(j.terms) for j in jobs]),
                array("bytea", [j.terms for j in jobs])]
-    event_id = uuid7() if event else None
-    values += [f"{literal(event_id)}::uuid", literal("muster.event.job.accepted" if event else None),
-               literal(b"{}" if event else None) + "::bytea", "'test'"]
+    values += [array("uuid", [uuid7()] if event else []), literal("muster.event.job.accepted"),
+               array("bytea", [b"{}"] if event else []), "'test'"]
     db.rows("select muster.accept_jobs(" + ", ".join(values) + ")")
     return jobs[0] if len(jobs) == 1 else jobs
 

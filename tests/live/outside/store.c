@@ -7,6 +7,10 @@
 #include "outside/store.h"
 
 #include <poll.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <netinet/in.h>
+#include <unistd.h>
 
 enum { RAISE, KILL_ME, KILL_OTHER, DEFER_KILL, ECHO_ARRAYS, SLEEPY, BINARY, AGAIN, COUNT };
 static const struct mu_statement statements[COUNT] = {
@@ -42,7 +46,7 @@ TAP_TEST(a_sqlstate_says_what_has_to_happen_next)
 {
     static const struct { const char *state; enum mu_fault fault; const char *code; } cases[] = {
         {"08006", MU_UNAVAILABLE, ""}, {"40001", MU_UNAVAILABLE, "again"}, {"40P01", MU_UNAVAILABLE, "again"},
-        {"53100", MU_UNAVAILABLE, ""}, {"53300", MU_UNAVAILABLE, ""}, {"57014", MU_UNAVAILABLE, ""}, {"55P03", MU_UNAVAILABLE, ""},
+        {"53100", MU_UNAVAILABLE, ""}, {"53300", MU_UNAVAILABLE, ""}, {"57014", MU_UNAVAILABLE, "timed_out"}, {"55P03", MU_UNAVAILABLE, ""},
         {"25006", MU_UNAVAILABLE, ""}, {"22003", MU_REJECTED, ""}, {"23505", MU_REJECTED, ""}, {"42P01", MU_BROKEN, ""},
         {"XX000", MU_BROKEN, ""}, {"P0001", MU_BROKEN, ""}};
     struct mu_store *s = open_store();
@@ -55,7 +59,12 @@ TAP_TEST(a_sqlstate_says_what_has_to_happen_next)
         if (err.fault != cases[i].fault || strcmp(err.code, cases[i].code) != 0)
             TAP_FAIL("%s is fault %d code \"%s\": %s", cases[i].state, (int)err.fault, err.code, err.text);
         CHECK(strstr(err.text, "as asked") && strstr(err.text, cases[i].state));
-        CHECK(mu_store_alive(s));
+        bool lasts = strcmp(cases[i].state, "25006") != 0; /* read-only: the session is of no use */
+        CHECK(mu_store_alive(s) == lasts);
+        if (!lasts) {
+            mu_store_free(s);
+            s = open_store();
+        }
     }
     mu_store_free(s);
 }
@@ -234,6 +243,140 @@ TAP_TEST(a_schema_of_another_version_is_refused_with_what_to_run)
     CHECK(mu_store_script(s, "update muster.schema_migration set version = version - 102", &err));
     CHECK(!mu_store_check_schema(s, &err));
     CHECK(strstr(err.hint, "muster db migrate"));
+    mu_store_free(s);
+}
+
+/* A backend that is stopped: its sockets stay open, and it answers nothing. */
+static void stop_backend(const struct mu_store *s)
+{
+    if (kill(mu_store_backend_pid(s), SIGSTOP) != 0)
+        TAP_FAIL("could not stop the backend");
+}
+
+TAP_TEST(a_server_that_is_stopped_costs_no_more_than_the_limit)
+{
+    for (size_t megabytes = 0; megabytes <= 16; megabytes += 16) { /* sending can hang as well as waiting */
+        struct mu_store *s = open_store();
+        MU_AUTO(mu_args_free) struct mu_args *args = mu_args_new();
+        MU_AUTO(mu_text_free) struct mu_text much = {0};
+        struct mu_error err = {0};
+        pid_t backend = mu_store_backend_pid(s);
+        CHECK(mu_store_run(s, AGAIN, NULL, NULL, &err));
+        for (size_t i = 0; i < megabytes << 14; i++)
+            mu_text_puts(&much, "sixty-four bytes of text that say nothing at all to the server..");
+        mu_arg_text(args, mu_text_span(&much));
+        mu_store_limit(s, 300);
+        stop_backend(s);
+        int64_t began = mu_clock_ms();
+        CHECK(!mu_store_run(s, RAISE, args, NULL, &err));
+        int64_t took = mu_clock_ms() - began;
+        CHECK(took >= 250 && took < 2000);
+        CHECK_INT(err.fault, MU_UNAVAILABLE);
+        CHECK_TEXT(err.code, "silent");
+        CHECK(!mu_store_alive(s));
+        kill(backend, SIGCONT);
+        mu_error_clear(&err);
+        CHECK(mu_store_reconnect(s, &err) && mu_store_run(s, AGAIN, NULL, NULL, &err));
+        mu_store_free(s);
+    }
+}
+
+TAP_TEST(a_commit_that_a_stopped_server_does_not_answer_is_unknown)
+{
+    struct mu_store *s = open_store();
+    struct mu_error err = {0};
+    pid_t backend = mu_store_backend_pid(s);
+    CHECK(mu_store_begin(s, &err) && mu_store_run(s, AGAIN, NULL, NULL, &err));
+    mu_store_limit(s, 300);
+    stop_backend(s);
+    CHECK(!mu_store_commit(s, &err));
+    CHECK_INT(err.fault, MU_UNAVAILABLE);
+    CHECK_TEXT(err.code, "commit_unknown");
+    kill(backend, SIGCONT);
+    mu_store_free(s);
+}
+
+static bool three_times(void *ctx, int64_t waited_ms)
+{
+    int *heard = ctx;
+    return waited_ms > 0 && ++*heard < 3;
+}
+
+TAP_TEST(who_waits_is_heard_and_may_give_up)
+{
+    struct mu_store *s = open_store(), *beside = NULL;
+    struct mu_error err = {0};
+    pid_t backend = mu_store_backend_pid(s);
+    int heard = 0;
+    mu_store_while_waiting(s, three_times, &heard);
+    CHECK(mu_store_run(s, AGAIN, NULL, NULL, &err));
+    CHECK_INT(heard, 0); /* nobody is kept waiting */
+    stop_backend(s);
+    CHECK(!mu_store_run(s, AGAIN, NULL, NULL, &err));
+    CHECK_INT(heard, 3);
+    CHECK_TEXT(err.code, "silent");
+    kill(backend, SIGCONT);
+    mu_error_clear(&err);
+    CHECK(mu_store_open_beside(&beside, s, "muster-test-beside", &err) && mu_store_run(beside, AGAIN, NULL, NULL, &err));
+    heard = 0;
+    backend = mu_store_backend_pid(beside);
+    stop_backend(beside);
+    CHECK(!mu_store_run(beside, AGAIN, NULL, NULL, &err));
+    CHECK_INT(heard, 3);
+    kill(backend, SIGCONT);
+    mu_store_free(beside);
+    mu_store_free(s);
+}
+
+/* A port that lets everybody in and says nothing. */
+static int mute_port(int *port)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof(at);
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    if (fd < 0 || bind(fd, (struct sockaddr *)&at, sizeof(at)) != 0 || listen(fd, 8) != 0 ||
+        getsockname(fd, (struct sockaddr *)&at, &len) != 0)
+        TAP_FAIL("no port");
+    *port = ntohs(at.sin_port);
+    return fd;
+}
+
+/* The value of a keyword of the test's conninfo, "" if it has none. */
+static const char *part_of_conninfo(const char *keyword, char *out, size_t size)
+{
+    const char *at = strstr(getenv("MUSTER_TEST_PG"), keyword);
+    snprintf(out, size, "%.*s", at ? (int)strcspn(at + strlen(keyword), " ") : 0, at ? at + strlen(keyword) : "");
+    return out;
+}
+
+TAP_TEST(of_several_hosts_one_that_is_mute_is_passed_over)
+{
+    int port, fd = mute_port(&port);
+    char conninfo[1400], host[600], real_port[20];
+    struct mu_store *s = NULL;
+    struct mu_error err = {0};
+    snprintf(conninfo, sizeof(conninfo), "%s host='127.0.0.1,%s' port=%d,%s", getenv("MUSTER_TEST_PG"),
+             part_of_conninfo("host=", host, sizeof(host)), port, part_of_conninfo("port=", real_port, sizeof(real_port)));
+    if (!mu_store_open(&s, conninfo, "muster-test", statements, COUNT, &err))
+        TAP_FAIL("%s", err.text);
+    else
+        CHECK(mu_store_run(s, AGAIN, NULL, NULL, &err));
+    mu_store_free(s);
+    close(fd);
+}
+
+TAP_TEST(a_server_that_can_only_be_read_is_no_database_of_ours)
+{
+    char conninfo[1400];
+    struct mu_store *s = NULL;
+    struct mu_error err = {0};
+    snprintf(conninfo, sizeof(conninfo), "%s options='-c default_transaction_read_only=on'", getenv("MUSTER_TEST_PG"));
+    CHECK(!mu_store_open(&s, conninfo, "muster-test", statements, COUNT, &err));
+    CHECK_INT(err.fault, MU_UNAVAILABLE);
+    CHECK(strstr(err.text, "read-only"));
+    snprintf(conninfo, sizeof(conninfo), "%s options='-c default_transaction_read_only=on' target_session_attrs=any", getenv("MUSTER_TEST_PG"));
+    mu_error_clear(&err);
+    CHECK(mu_store_open(&s, conninfo, "muster-test", statements, COUNT, &err));
     mu_store_free(s);
 }
 
