@@ -35,9 +35,10 @@ static enum cli_exit status_of_fault(const struct mu_error *err)
         return status_of(mu_span_of(err->code), CLI_REFUSED);
     case MU_UNAVAILABLE:
         return status_of(mu_span_of(err->code), CLI_UNREACHABLE);
+    case MU_BROKEN:
+        return status_of(mu_span_of(err->code), CLI_FAILED);
     case MU_OK:
     case MU_LOST:
-    case MU_BROKEN:
         return CLI_FAILED;
     }
     return CLI_FAILED;

@@ -10,6 +10,7 @@
 
 static const struct cli_verb verbs[] = {
     {"agents", "[AGENT]", "the agents of the registry, and how long ago each was heard", cli_agents},
+    {"audit", "verify [--from SEQ] [--to SEQ]", "does the audit trail hold, link by link; status 1 if not", cli_audit},
     {"db", "migrate|status", "the database schema: bring it up to date, or show where it stands", cli_db},
     {"dev", "[--workers N] [--dir DIR] [--keep]", "a private broker, database and agents until Ctrl-C", cli_dev},
     {"setup", "[--check]", "create the streams, buckets and consumers that are missing; report differences", cli_setup},

@@ -32,8 +32,8 @@ bool store_fault(struct mu_error *err, const PGconn *conn, const PGresult *resul
     const char *text = state ? PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY) : PQerrorMessage(conn);
     enum mu_fault fault = state ? fault_of(state) : MU_UNAVAILABLE;
     size_t len = strcspn(text ? text : "", "\n");
-    bool again = state && strncmp(state, "40", 2) == 0;
-    return mu_fail_code(err, fault, again ? "again" : "", "%s: %.*s%s%s%s", what, (int)len, text ? text : "no reason given", state ? " (" : "",
+    bool again = state && strncmp(state, "40", 2) == 0, refused = state && strcmp(state, "42501") == 0;
+    return mu_fail_code(err, fault, again ? "again" : refused ? "permission" : "", "%s: %.*s%s%s%s", what, (int)len, text ? text : "no reason given", state ? " (" : "",
                    state ? state : "", state ? ")" : "");
 }
 

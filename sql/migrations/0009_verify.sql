@@ -51,6 +51,7 @@ create function muster.audit_verify(from_seq bigint, to_seq bigint, lim int)
     $$;
 comment on function muster.audit_verify is 'Up to lim links of the audit chain from a number on, held against their own hash and the link before: a row for each that is wrong (altered, removed, inserted, reordered), then one without fault: the last link read, how many were read, and its hash. Read on behind that link.';
 
+revoke all on all functions in schema muster from public;
 grant execute on function muster.audit_verify to muster_auditor;
 grant select on muster.schema_migration to muster_auditor;
 
