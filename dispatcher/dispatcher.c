@@ -51,7 +51,7 @@ static bool open_all(struct dispatcher *d, struct mu_error *err)
 {
     return mu_store_open(&d->store, d->config->postgres_conninfo, "muster-dispatcher", dispatcher_statements, SQL_COUNT, err) &&
            mu_store_check_schema(d->store, err) && mu_store_listen(d->store, "muster_outbox", err) && open_bus(d, err) &&
-           prepare_broker(d, err) && resolver_new(&d->resolver, d, err) && resolver_load(d->resolver, err) &&
+           prepare_broker(d, err) && resolver_new(&d->resolver, d, err) && resolver_load(d->resolver, NULL, err) &&
            batch_new(&d->batch, d, err) && publisher_new(&d->publisher, d, err) && leader_new(&d->leader, d, err) && api_open(d, err);
 }
 

@@ -5,6 +5,7 @@
 #ifndef MU_DISPATCHER_H
 #define MU_DISPATCHER_H
 
+#include "counters.h"
 #include "daemon/daemon.h"
 #include "format/config.h"
 #include "outside/bus.h"
@@ -31,6 +32,7 @@ struct dispatcher {
     struct mu_backoff store_backoff;
     int64_t store_next_ms;   /* when to try the database again; 0: it is there */
     uint64_t generation;     /* of the bus, as last seen */
+    struct counters counters;
 };
 
 /* Until database and broker answer; false: asked to stop, or it will never work. */

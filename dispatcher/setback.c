@@ -7,19 +7,25 @@
 
 #define CONSUMERS_MAX (MU_QUEUES_MAX * MU_PRIORITIES)
 
+static bool make(struct setback *s, struct mu_error *err)
+{
+    MU_AUTO(mu_topology_report_free) struct mu_topology_report report = {0};
+    if (!mu_topology(s->d->bus, s->d->config, MU_TOPOLOGY_CREATE, &report, err))
+        return false;
+    s->d->counters.value[COUNT_TOPOLOGY_MADE] += mu_topology_made(&report);
+    return true;
+}
+
 /* The consumer is deleted and made anew: it begins with the first message that the stream has. */
 static bool renew(struct setback *s, const char *stream, const char *consumer, const char *why, struct mu_error *err)
 {
-    MU_AUTO(mu_topology_report_free) struct mu_topology_report report = {0};
     if (!s->d->config->dispatcher_provision) {
         mu_log(MU_LOG_ERROR, "a consumer must start over", MU_F("stream", stream), MU_F("consumer", consumer), MU_F("cause", why),
                MU_F("hint", "`nats consumer rm` it, then `muster setup` makes it again; keys drop what is met twice"));
         return true;
     }
     mu_log(MU_WARNING, "a consumer starts over", MU_F("stream", stream), MU_F("consumer", consumer), MU_F("cause", why));
-    s->renewed++;
-    return mu_consumer_delete(s->d->bus, stream, consumer, err) &&
-           mu_topology(s->d->bus, s->d->config, MU_TOPOLOGY_CREATE, &report, err);
+    return mu_consumer_delete(s->d->bus, stream, consumer, err) && make(s, err);
 }
 
 struct seen {
@@ -154,7 +160,6 @@ static bool look_at_intake(struct setback *s, struct mu_error *err)
 /* A renewal deletes before it makes: without this, a broker that fails in between would leave a queue that nobody serves. */
 static bool make_missing(struct setback *s, struct mu_error *err)
 {
-    MU_AUTO(mu_topology_report_free) struct mu_topology_report report = {0};
     if (!s->missing)
         return true;
     if (!s->d->config->dispatcher_provision) {
@@ -162,7 +167,7 @@ static bool make_missing(struct setback *s, struct mu_error *err)
         return true;
     }
     mu_say(MU_WARNING, "a consumer is missing, it is made again");
-    return mu_topology(s->d->bus, s->d->config, MU_TOPOLOGY_CREATE, &report, err);
+    return make(s, err);
 }
 
 bool setback_look(struct setback *s, struct mu_error *err)
