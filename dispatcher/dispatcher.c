@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "batch.h"
+#include "daemon/refusals.h"
 #include "leader.h"
 #include "outside/topology.h"
 #include "publish.h"
@@ -25,7 +26,7 @@ static bool open_bus(struct dispatcher *d, struct mu_error *err)
     const struct mu_bus_options options = {
         .url = c->nats_url, .role = role, .name = name, .user = c->nats_user, .password = c->nats_password,
         .token = c->nats_token, .creds_file = c->nats_creds, .nkey_file = c->nats_nkey,
-        .connect_timeout_ms = c->nats_connect_timeout_ms};
+        .inbox = c->nats_inbox, .domain = c->nats_jetstream_domain, .connect_timeout_ms = c->nats_connect_timeout_ms};
     return mu_bus_open(&d->bus, &options, err);
 }
 
@@ -90,7 +91,8 @@ bool dispatcher_open(struct dispatcher *d, struct mu_error *err)
     }
     (void)!mu_bus_flush(d->bus, 1000, err); /* ready means that the broker knows our subscriptions */
     mu_error_clear(err);
-    mu_log(MU_INFO, "ready", MU_F("version", MUSTER_VERSION), MU_F("nats_server", mu_bus_server_version(d->bus)));
+    mu_log(MU_INFO, "ready", MU_F("version", MUSTER_VERSION), MU_F("nats_server", mu_bus_server_version(d->bus)),
+           MU_F("hub", mu_bus_hub_version(d->bus)));
     return true;
 }
 
@@ -138,6 +140,7 @@ static int64_t turn(struct dispatcher *d)
     int64_t next_ms = IDLE_MS;
     size_t swept = 0;
     mend_store(d);
+    mu_refusals_tell(d->bus);
     learn_streams(d);
     api_take(d);
     if (d->batch->request_count)
