@@ -2,6 +2,7 @@
 /* `muster agents`: the registry as it stands, liveness computed from the age of each entry. */
 #include "cli.h"
 #include "base/clock.h"
+#include "domain/names_rights.h"
 #include "outside/kv.h"
 
 #define SILENT_MS 15000 /* three heartbeats of the default; the entry itself expires after 30 s */
@@ -61,6 +62,7 @@ enum cli_exit cli_agents(struct cli *cli)
     struct mu_error err = {0};
     if (cli->argc > 1)
         return cli_usage("agents takes one name at most");
+    cli->role = mu_role_name(MU_ROLE_OBSERVER);
     MU_AUTO(mu_bus_free) struct mu_bus *bus = cli_connect(cli, &status);
     if (!bus)
         return status;

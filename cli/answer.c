@@ -35,9 +35,10 @@ static enum cli_exit status_of_fault(const struct mu_error *err)
         return status_of(mu_span_of(err->code), CLI_REFUSED);
     case MU_UNAVAILABLE:
         return status_of(mu_span_of(err->code), CLI_UNREACHABLE);
+    case MU_BROKEN:
+        return status_of(mu_span_of(err->code), CLI_FAILED);
     case MU_OK:
     case MU_LOST:
-    case MU_BROKEN:
         return CLI_FAILED;
     }
     return CLI_FAILED;
@@ -53,18 +54,19 @@ enum cli_exit cli_fail(const struct mu_error *err)
 struct mu_bus *cli_connect(struct cli *cli, enum cli_exit *status)
 {
     const struct mu_config *c = &cli->config;
-    char role[40], name[120], host[64] = "localhost";
+    char name[120], host[64] = "localhost";
     struct mu_error err = {0};
     struct mu_bus *bus = NULL;
     gethostname(host, sizeof(host) - 1);
-    snprintf(role, sizeof(role), "submitter_%ld", (long)getpid());
     snprintf(name, sizeof(name), "muster/%s %s:%ld", MUSTER_VERSION, host, (long)getpid());
     const struct mu_bus_options options = {
-        .url = c->nats_url, .role = role, .name = name, .user = c->nats_user, .password = c->nats_password,
+        .url = c->nats_url, .role = cli->role, .name = name, .user = c->nats_user, .password = c->nats_password,
         .token = c->nats_token, .creds_file = c->nats_creds, .nkey_file = c->nats_nkey,
-        .connect_timeout_ms = c->nats_connect_timeout_ms,
+        .inbox = c->nats_inbox, .domain = c->nats_jetstream_domain, .connect_timeout_ms = c->nats_connect_timeout_ms,
     };
     if (!mu_bus_open(&bus, &options, &err)) {
+        if (mu_span_is(mu_span_of(err.code), "permission"))
+            mu_hint(&err, "nats.user, nats.password, nats.creds or nats.nkey is not right for it");
         mu_hint(&err, "is nats-server running there? `muster dev` starts a private one");
         *status = cli_fail(&err);
         return NULL;

@@ -29,6 +29,7 @@ struct cli {
     bool quiet;           /* ids only */
     bool progress;        /* a terminal that can show a bar */
     int64_t timeout_ms;
+    const char *role;     /* whose inbox it has at the broker, by its rights (domain/names_rights.h) */
     int argc;             /* what stands behind the verb */
     char **argv;
 };
@@ -73,8 +74,10 @@ MU_MUST bool cli_parse_duration(const char *text, int64_t *ms);
 enum cli_exit cli_wait_jobs(struct cli *cli, struct mu_bus *bus, const json_t *job_ids, int64_t timeout_ms);
 
 enum cli_exit cli_agents(struct cli *cli);
+enum cli_exit cli_audit(struct cli *cli);
 enum cli_exit cli_db(struct cli *cli);
 enum cli_exit cli_dev(struct cli *cli);
+enum cli_exit cli_permissions(struct cli *cli);
 enum cli_exit cli_resubmit(struct cli *cli); /* `db resubmit` */
 enum cli_exit cli_setup(struct cli *cli);
 enum cli_exit cli_status(struct cli *cli);

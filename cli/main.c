@@ -4,14 +4,17 @@
  * status of enum cli_exit; only `dev` stays until it is interrupted. */
 #include "cli.h"
 #include "base/log.h"
+#include "domain/names_rights.h"
 #include "format/schema.h"
 
 #include <unistd.h>
 
 static const struct cli_verb verbs[] = {
     {"agents", "[AGENT]", "the agents of the registry, and how long ago each was heard", cli_agents},
+    {"audit", "verify [--from SEQ] [--to SEQ]", "does the audit trail hold, link by link; status 1 if not", cli_audit},
     {"db", "migrate|status|resubmit", "the database: bring its schema up to date, show where it stands; after a restore, resubmit", cli_db},
     {"dev", "[--workers N] [--dir DIR] [--keep]", "a private broker, database and agents until Ctrl-C", cli_dev},
+    {"permissions", "[--agent ID] [--queue Q]…", "the rights of each role, as a block of nats-server's configuration", cli_permissions},
     {"setup", "[--check]", "create the streams, buckets and consumers that are missing; report differences", cli_setup},
     {"status", "JOB…", "the state of a job, by id or key", cli_status},
     {"submit", "JSON | -f FILE | --pack P --source URI", "submit a job, or a file of jobs, one a line", cli_submit},
@@ -27,13 +30,14 @@ static void help(void)
          "  muster wait 0192f0c1-7c3a-7000-8000-000000000000 --timeout 10m\n"
          "\nverbs:");
     for (size_t i = 0; i < MU_COUNT(verbs); i++)
-        printf("  %-7s %-42s %s\n", verbs[i].name, verbs[i].arguments, verbs[i].sentence);
+        printf("  %-11s %-42s %s\n", verbs[i].name, verbs[i].arguments, verbs[i].sentence);
     puts("\n  muster db resubmit [--since TIME] [--dry-run]\n"
          "      after the database came back at an older state: stores the jobs that it does not know any more again, under\n"
          "      their old ids, from the job.accepted events that the broker has, and records the results that were put aside\n"
          "      for them. TIME is 2026-11-24T18:00:00Z, a day, or how long ago (36h). Running it again changes nothing");
     puts("\noptions:\n"
          "  -s, --server URL       the broker (default: nats.url of the configuration, NATS_URL)\n"
+         "      --js-domain DOMAIN the domain of JetStream, behind a leaf node (nats.jetstream_domain)\n"
          "  -c, --config FILE      configuration file\n"
          "      --set KEY=VALUE    one setting\n"
          "  -o, --output FORMAT    table or json\n"
@@ -73,7 +77,7 @@ bool cli_parse_duration(const char *text, int64_t *ms)
 struct general {
     const char *config, *sets[32];
     size_t set_count;
-    char server[600];
+    char server[600], domain[100];
 };
 
 /* Takes the general options out of argv wherever they stand, so that verbs see only their own. False: usage, told. */
@@ -91,6 +95,11 @@ static bool take_general(struct cli *cli, struct general *g, int argc, char **ar
                 snprintf(g->server, sizeof(g->server), "nats.url=%s", value);
             if (g->set_count < MU_COUNT(g->sets))
                 g->sets[g->set_count++] = word.at[word.len - 1] == 't' ? value : g->server;
+        } else if (mu_span_is(word, "--js-domain")) {
+            if (value)
+                snprintf(g->domain, sizeof(g->domain), "nats.jetstream_domain=%s", value);
+            if (g->set_count < MU_COUNT(g->sets))
+                g->sets[g->set_count++] = g->domain;
         } else if (mu_span_is(word, "-o") || mu_span_is(word, "--output")) {
             if (value && mu_span_is(mu_span_of(value), "json"))
                 cli->format = CLI_JSON;
@@ -136,7 +145,7 @@ static enum cli_exit run(struct cli *cli, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    struct cli cli = {.format = CLI_TABLE, .timeout_ms = 0};
+    struct cli cli = {.format = CLI_TABLE, .timeout_ms = 0, .role = mu_role_name(MU_ROLE_SUBMITTER)};
     if (argc == 2 && mu_span_is(mu_span_of(argv[1]), "--help")) {
         help();
         return CLI_DONE;

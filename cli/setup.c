@@ -2,6 +2,7 @@
 /* `muster setup`: streams, buckets and consumers, created where they are missing; a difference is told with what was
  * wanted and never applied. */
 #include "cli.h"
+#include "domain/names_rights.h"
 #include "outside/topology.h"
 
 static const char *state_name(const struct mu_topology_item *item)
@@ -27,6 +28,7 @@ enum cli_exit cli_setup(struct cli *cli)
     struct mu_error err = {0};
     if (cli->argc > check)
         return cli_usage("setup takes only --check");
+    cli->role = mu_role_name(MU_ROLE_PROVISIONER);
     MU_AUTO(mu_bus_free) struct mu_bus *bus = cli_connect(cli, &status);
     if (!bus)
         return status;

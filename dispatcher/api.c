@@ -25,12 +25,20 @@ bool api_learn_intake(struct dispatcher *d, struct mu_error *err)
     return true;
 }
 
+static void write_counters(void *dispatcher, struct mu_text *out)
+{
+    counters_write(dispatcher, out);
+}
+
 bool api_open(struct dispatcher *d, struct mu_error *err)
 {
     const struct mu_pull_options intake = {.stream = MU_STREAM_INTAKE, .consumer = MU_CONSUMER_INTAKE};
-    return api_learn_intake(d, err) && mu_pull_open(&d->intake, d->bus, &intake, err) &&
-           mu_service_open(&d->service, d->bus, MU_SERVICE, MUSTER_VERSION, "Takes compliance jobs and tells how they stand",
-                           endpoints, ENDPOINTS, err);
+    if (!api_learn_intake(d, err) || !mu_pull_open(&d->intake, d->bus, &intake, err) ||
+        !mu_service_open(&d->service, d->bus, MU_SERVICE, MUSTER_VERSION, "Takes compliance jobs and tells how they stand",
+                         endpoints, ENDPOINTS, err))
+        return false;
+    mu_service_on_stats(d->service, STATUS, write_counters, d);
+    return true;
 }
 
 void api_close(struct dispatcher *d)

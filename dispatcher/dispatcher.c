@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "batch.h"
+#include "daemon/refusals.h"
 #include "intake.h"
 #include "leader.h"
 #include "outside/topology.h"
@@ -28,7 +29,7 @@ static bool open_bus(struct dispatcher *d, struct mu_error *err)
     const struct mu_bus_options options = {
         .url = c->nats_url, .role = role, .name = name, .user = c->nats_user, .password = c->nats_password,
         .token = c->nats_token, .creds_file = c->nats_creds, .nkey_file = c->nats_nkey,
-        .connect_timeout_ms = c->nats_connect_timeout_ms};
+        .inbox = c->nats_inbox, .domain = c->nats_jetstream_domain, .connect_timeout_ms = c->nats_connect_timeout_ms};
     return mu_bus_open(&d->bus, &options, err);
 }
 
@@ -54,7 +55,7 @@ static bool open_all(struct dispatcher *d, struct mu_error *err)
 {
     return mu_store_open(&d->store, d->config->postgres_conninfo, "muster-dispatcher", dispatcher_statements, SQL_COUNT, err) &&
            mu_store_check_schema(d->store, err) && mu_store_listen(d->store, "muster_outbox", err) && open_bus(d, err) &&
-           prepare_broker(d, err) && resolver_new(&d->resolver, d, err) && resolver_load(d->resolver, err) &&
+           prepare_broker(d, err) && resolver_new(&d->resolver, d, err) && resolver_load(d->resolver, NULL, err) &&
            batch_new(&d->batch, d, err) && publisher_new(&d->publisher, d, err) && leader_new(&d->leader, d, err) && api_open(d, err);
 }
 
@@ -93,7 +94,8 @@ bool dispatcher_open(struct dispatcher *d, struct mu_error *err)
     }
     (void)!mu_bus_flush(d->bus, 1000, err); /* ready means that the broker knows our subscriptions */
     mu_error_clear(err);
-    mu_log(MU_INFO, "ready", MU_F("version", MUSTER_VERSION), MU_F("nats_server", mu_bus_server_version(d->bus)));
+    mu_log(MU_INFO, "ready", MU_F("version", MUSTER_VERSION), MU_F("nats_server", mu_bus_server_version(d->bus)),
+           MU_F("hub", mu_bus_hub_version(d->bus)));
     return true;
 }
 
@@ -152,7 +154,7 @@ static void compare_worlds(struct dispatcher *d)
             note_failure(&err);
         return;
     }
-    if ((!d->reload || resolver_load(d->resolver, &err)) && intake_check(d, &err)) {
+    if ((!d->reload || resolver_load(d->resolver, &d->counters.value[COUNT_PACKS_WRITTEN], &err)) && intake_check(d, &err)) {
         d->compared = true;
         d->reload = false;
         d->compare_next_ms = now + LEARN_MS;
@@ -185,6 +187,7 @@ static int64_t turn(struct dispatcher *d)
     size_t swept = 0;
     d->turn_ms = mu_clock_ms();
     mend_store(d);
+    mu_refusals_tell(d->bus);
     learn_streams(d);
     compare_worlds(d);
     api_take(d);

@@ -5,6 +5,7 @@
 #ifndef MU_DISPATCHER_H
 #define MU_DISPATCHER_H
 
+#include "counters.h"
 #include "daemon/daemon.h"
 #include "format/config.h"
 #include "outside/bus.h"
@@ -39,6 +40,7 @@ struct dispatcher {
     uint64_t generation;     /* of the bus, as last seen */
     enum phase phase;
     int64_t turn_ms;         /* when the loop last looked at its doors */
+    struct counters counters;
 };
 
 /* Until database and broker answer; false: asked to stop, or it will never work. */

@@ -1,22 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "intake.h"
 #include "base/log.h"
-#include "outside/topology.h"
+#include "renew.h"
 #include "statements.h"
 
 #define ABSENT_MAX 1000 /* deleted messages that one look passes over */
-
-bool intake_renew_consumer(struct dispatcher *d, const char *stream, const char *consumer, const char *why, struct mu_error *err)
-{
-    MU_AUTO(mu_topology_report_free) struct mu_topology_report report = {0};
-    if (!d->config->dispatcher_provision) {
-        mu_log(MU_LOG_ERROR, "a consumer must start over", MU_F("stream", stream), MU_F("consumer", consumer), MU_F("cause", why),
-               MU_F("hint", "`nats consumer rm` it, then `muster setup` makes it again; keys drop what is met twice"));
-        return true;
-    }
-    mu_log(MU_WARNING, "a consumer starts over", MU_F("stream", stream), MU_F("consumer", consumer), MU_F("cause", why));
-    return mu_consumer_delete(d->bus, stream, consumer, err) && mu_topology(d->bus, d->config, MU_TOPOLOGY_CREATE, &report, err);
-}
 
 /* The first acknowledged message that the database does not know; 0 if it knows all. */
 static bool find_lost(struct dispatcher *d, const struct mu_stream_state *stream, uint64_t acknowledged, uint64_t *lost, struct mu_error *err)
@@ -56,7 +44,7 @@ bool intake_compare(struct dispatcher *d, const struct mu_stream_state *stream, 
             return false;
         if (m)
             return note(d, SQL_INTAKE_TELL, stream, lost, err) &&
-                   intake_renew_consumer(d, MU_STREAM_INTAKE, MU_CONSUMER_INTAKE, why, err);
+                   renew_consumer(d, MU_STREAM_INTAKE, MU_CONSUMER_INTAKE, why, err);
         if (!note(d, SQL_INTAKE_ABSENT, stream, lost, err)) /* deleted, or expired a moment ago */
             return false;
     }

@@ -12,8 +12,5 @@
 MU_MUST bool intake_check(struct dispatcher *d, struct mu_error *err);
 /* The same with what has been asked already: acknowledged up to here, in that stream. */
 MU_MUST bool intake_compare(struct dispatcher *d, const struct mu_stream_state *stream, uint64_t acknowledged, struct mu_error *err);
-/* The consumer is deleted and made anew: it begins with the first message that the stream has. Without
- * dispatcher.provision the log says what to do. */
-MU_MUST bool intake_renew_consumer(struct dispatcher *d, const char *stream, const char *consumer, const char *why, struct mu_error *err);
 
 #endif

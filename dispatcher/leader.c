@@ -69,6 +69,11 @@ void leader_lost(struct leader *l)
     mu_lock_let_go(&l->lock, NULL);
 }
 
+bool leader_leads(const struct leader *l)
+{
+    return l->lock.held;
+}
+
 static bool try_to_lead(struct leader *l, struct mu_error *err)
 {
     if (!mu_lock_try(&l->lock, l->d->store, l->d->args, err))
@@ -95,10 +100,12 @@ static bool look_at_stream(struct leader *l, struct mu_error *err)
     if (!found || !first) {
         MU_AUTO(mu_topology_report_free) struct mu_topology_report report = {0};
         mu_say(MU_WARNING, "the broker's store is new, streams and packs are made again and open tasks will follow");
+        int64_t *written = &l->d->counters.value[COUNT_PACKS_WRITTEN];
         if (!mu_topology(l->d->bus, l->d->config, l->d->config->dispatcher_provision ? MU_TOPOLOGY_CREATE : MU_TOPOLOGY_VERIFY,
                          &report, err) ||
-            !resolver_load(l->d->resolver, err))
+            !resolver_load(l->d->resolver, written, err))
             return false;
+        l->d->counters.value[COUNT_TOPOLOGY_MADE] += mu_topology_made(&report);
     }
     if (!publisher_learn_stream(l->d->publisher, err))
         return false;
@@ -121,6 +128,7 @@ static bool recount(struct leader *l, struct mu_error *err)
     MU_AUTO(mu_rows_free) struct mu_rows *rows = NULL;
     if (!mu_store_run(l->d->store, SQL_RECOUNT, NULL, &rows, err))
         return false;
+    l->d->counters.value[COUNT_STAGES_RECOUNTED] += mu_row_i64(rows, 0, 0);
     if (mu_row_i64(rows, 0, 0))
         mu_log(MU_LOG_ERROR, "counts of unfinished stages were wrong and have been mended", MU_N("jobs", mu_row_i64(rows, 0, 0)));
     return true;
@@ -152,8 +160,7 @@ static bool due(int64_t *at, int64_t every_ms, int64_t now, int64_t *next_ms)
 
 bool leader_step(struct leader *l, int64_t *next_ms, struct mu_error *err)
 {
-    int64_t now = mu_clock_ms(), pass_ms = l->d->config->dispatcher_reconcile_ms;
-    bool at_end = true;
+    int64_t now = mu_clock_ms(), pass_ms = l->d->config->dispatcher_reconcile_ms, again_ms = pass_ms;
     *next_ms = TRY_MS;
     look_at_broker(l, now);
     if (!l->lock.held && !l->broker_lost_ms && due(&l->try_ms, TRY_MS, now, next_ms) && !try_to_lead(l, err))
@@ -171,13 +178,12 @@ bool leader_step(struct leader *l, int64_t *next_ms, struct mu_error *err)
     if (due(&l->recount_ms, RECOUNT_MS, now, next_ms) && !recount(l, err))
         return false;
     if (due(&l->reconcile_ms, pass_ms, now, next_ms)) {
-        if (!look_at_stream(l, err) || !reconcile_slice(&l->reconciler, &at_end, err) ||
+        if (!look_at_stream(l, err) || !reconcile_slice(&l->reconciler, &again_ms, err) ||
             !leftovers_slice(&l->leftovers, err))
             return false;
-        if (!at_end) { /* a long table is walked without pause, a slice per turn of the loop */
-            l->reconcile_ms = now;
-            *next_ms = 0;
-        }
+        l->reconcile_ms = now + again_ms; /* a long table is walked without pause, a slice per turn of the loop */
+        if (again_ms < *next_ms)
+            *next_ms = again_ms;
     }
     if (due(&l->setback_ms, RARELY * pass_ms, now, next_ms) && !setback_look(&l->setback, err))
         return false;
@@ -185,5 +191,5 @@ bool leader_step(struct leader *l, int64_t *next_ms, struct mu_error *err)
         return false;
     if (due(&l->stray_ms, RARELY * pass_ms, now, next_ms) && !stray_slice(&l->stray, err))
         return false;
-    return true;
+    return counters_tell(l->d, err);
 }

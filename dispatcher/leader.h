@@ -11,6 +11,7 @@ MU_MUST bool leader_new(struct leader **out, struct dispatcher *d, struct mu_err
 void leader_free(struct leader *l);
 /* Does what is due; milliseconds until the next duty. A failure is that of the database or the broker. */
 MU_MUST bool leader_step(struct leader *l, int64_t *next_ms, struct mu_error *err);
+bool leader_leads(const struct leader *l);
 /* The session is gone, and the lock with it. */
 void leader_lost(struct leader *l);
 

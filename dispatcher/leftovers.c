@@ -101,9 +101,11 @@ static bool delete_it(struct leftovers *l, const struct suspect *s, struct mu_er
         return false;
     if (!found || strcmp(subject, s->subject) != 0 || strcmp(id, s->id) != 0)
         return true;
-    l->deleted++;
     mu_log(MU_INFO, "a queue message that no open task needs is deleted", MU_F("message_id", s->id), MU_N("sequence", s->sequence));
-    return mu_stream_delete(l->d->bus, MU_STREAM_TASKS, s->sequence, err);
+    if (!mu_stream_delete(l->d->bus, MU_STREAM_TASKS, s->sequence, err))
+        return false;
+    l->d->counters.value[COUNT_MESSAGES_DELETED]++;
+    return true;
 }
 
 bool leftovers_slice(struct leftovers *l, struct mu_error *err)
@@ -135,7 +137,7 @@ bool leftovers_slice(struct leftovers *l, struct mu_error *err)
             continue;
         if (!read_suspect(l->d, m, &s, &readable, err) || (readable && !is_needed(l->d, &s, &needed, err)))
             return mu_while(err, "looking for leftovers");
-        if (readable && !needed && !s.known && l->unknown++ == 0)
+        if (readable && !needed && !s.known && l->d->counters.value[COUNT_MESSAGES_UNKNOWN]++ == 0)
             mu_log(MU_WARNING, "a queue message is of no task of ours, it is left alone", MU_F("message_id", s.id));
         if (readable && !needed && s.known && !delete_it(l, &s, err))
             return mu_while(err, "deleting a leftover");

@@ -10,7 +10,6 @@
 struct leftovers {
     struct dispatcher *d;
     uint64_t cursor;     /* the walk goes on at this sequence */
-    int64_t deleted, unknown; /* since the start */
 };
 MU_MUST bool leftovers_slice(struct leftovers *l, struct mu_error *err);
 

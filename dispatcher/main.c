@@ -30,6 +30,7 @@ int main(int argc, char **argv)
         dispatcher_finish(&d);
     }
     dispatcher_close(&d);
+    counters_fini(&d.counters);
     mu_args_free(d.args);
     mu_config_fini(&config);
     mu_schema_fini();

@@ -147,26 +147,45 @@ static bool results_are_recorded(struct reconciler *r, int64_t due_ms, bool *rec
     return true;
 }
 
-static bool republish(struct reconciler *r, const struct candidate *c, struct mu_error *err)
+/* Those of the batch that have an outcome, or another n, by now are left out by the database. */
+static bool republish(struct reconciler *r, struct mu_error *err)
 {
-    for (const char *at = c->open; *at; at += strcspn(at, " "), at += *at == ' ') {
-        struct mu_id member;
-        struct mu_args *a = r->d->args;
-        MU_AUTO(mu_rows_free) struct mu_rows *rows = NULL;
-        char text[MU_ID_MAX];
-        if (!mu_id_parse(mu_span(at, strcspn(at, " ")), &member))
-            continue;
-        mu_args_reset(a);
-        mu_arg_id(a, member);
-        mu_arg_i64(a, c->n);
-        if (!mu_store_run(r->d->store, SQL_REPUBLISH, a, &rows, err))
+    struct mu_args *a = r->d->args;
+    MU_AUTO(mu_rows_free) struct mu_rows *rows = NULL;
+    if (!r->missing_count)
+        return true;
+    mu_args_reset(a);
+    mu_arg_array_begin(a, MU_ARRAY_ID);
+    for (size_t i = 0; i < r->missing_count; i++)
+        mu_arg_array_id(a, r->missing[i].task);
+    mu_arg_array_end(a);
+    mu_arg_array_begin(a, MU_ARRAY_I32);
+    for (size_t i = 0; i < r->missing_count; i++)
+        mu_arg_array_i64(a, r->missing[i].n);
+    mu_arg_array_end(a);
+    r->missing_count = 0;
+    if (!mu_store_run(r->d->store, SQL_REPUBLISH, a, &rows, err))
+        return false;
+    size_t count = mu_rows_count(rows);
+    r->d->counters.value[COUNT_TASKS_REPUBLISHED] += count;
+    if (count)
+        mu_log(MU_WARNING, "open tasks were neither queued nor held, they are published again", MU_N("tasks", count),
+               MU_F("task_id", mu_row_text(rows, 0, 0)));
+    return true;
+}
+
+/* As far as the rate allows: what is left of a ride is met again when the pass goes on, with the members that it still
+ * has as their current publication. */
+static bool add_missing(struct reconciler *r, const struct candidate *c, struct mu_error *err)
+{
+    for (const char *at = c->open; *at && !r->held_back; at += strcspn(at, " "), at += *at == ' ') {
+        if (r->missing_count == RECONCILE_BATCH && !republish(r, err))
             return false;
-        if (mu_row_null(rows, 0, 0))
-            continue; /* it has an outcome, or another n, by now */
-        mu_id_format(member, text);
-        r->republished++;
-        mu_log(MU_WARNING, "an open task was neither queued nor held, it is published again", MU_F("task_id", text),
-               MU_N("n", mu_row_i64(rows, 0, 0)));
+        if (!mu_id_parse(mu_span(at, strcspn(at, " ")), &r->missing[r->missing_count].task))
+            continue;
+        r->held_back = !rate_take(&r->rate, mu_clock_ms());
+        r->missing[r->missing_count].n = c->n;
+        r->missing_count += !r->held_back;
     }
     return true;
 }
@@ -181,11 +200,13 @@ static bool clear(struct reconciler *r, const struct candidate *c, bool there, s
     mu_arg_array_end(a);
     if (!mu_store_run(r->d->store, SQL_OUTBOX_SETTLED, a, NULL, err))
         return false;
-    r->settled++;
+    r->d->counters.value[COUNT_ROWS_CLEARED]++;
     if (!there)
         return true;
-    r->deleted++;
-    return mu_stream_delete(r->d->bus, MU_STREAM_TASKS, (uint64_t)c->sequence, err);
+    if (!mu_stream_delete(r->d->bus, MU_STREAM_TASKS, (uint64_t)c->sequence, err))
+        return false;
+    r->d->counters.value[COUNT_MESSAGES_DELETED]++;
+    return true;
 }
 
 static bool note_missing(struct reconciler *r, const struct mu_id *rides, const bool *missing, size_t count, struct mu_error *err)
@@ -229,7 +250,7 @@ static bool judge(struct reconciler *r, struct view *v, const struct candidate *
         return true; /* seen once: it may have been pulled a moment ago */
     if (!results_are_recorded(r, mu_clock_ms() - twice_ms, &recorded, err))
         return false;
-    return !recorded || republish(r, c, err);
+    return !recorded || add_missing(r, c, err);
 }
 
 static bool judge_all(struct reconciler *r, struct view *v, const struct mu_rows *rows, struct mu_error *err)
@@ -238,20 +259,23 @@ static bool judge_all(struct reconciler *r, struct view *v, const struct mu_rows
     MU_AUTO(mu_free) bool *missing = calloc(mu_rows_count(rows) + 1, sizeof(*missing));
     if (!rides || !missing)
         return mu_fail(err, MU_BROKEN, "out of memory");
-    for (size_t i = 0; i < mu_rows_count(rows); i++) {
+    size_t judged = 0;
+    for (size_t i = 0; i < mu_rows_count(rows) && !r->held_back; i++) {
         struct candidate c = {.n = mu_row_i64(rows, i, 1), .subject = mu_row_text(rows, i, 2), .sequence = mu_row_i64(rows, i, 3),
                               .created = mu_row_text(rows, i, 4), .open = mu_row_text(rows, i, 6),
                               .open_count = count_words(mu_row_text(rows, i, 6)), .missing_ms = mu_row_i64(rows, i, 7)};
         if (!mu_row_id(rows, i, 0, &c.ride))
             continue;
-        rides[i] = r->cursor = c.ride;
-        if (!judge(r, v, &c, &missing[i], err))
+        if (!judge(r, v, &c, &missing[judged], err))
             return false;
+        if (r->held_back)
+            break;
+        rides[judged++] = r->cursor = c.ride;
     }
-    return note_missing(r, rides, missing, mu_rows_count(rows), err);
+    return republish(r, err) && note_missing(r, rides, missing, judged, err);
 }
 
-bool reconcile_slice(struct reconciler *r, bool *at_end, struct mu_error *err)
+bool reconcile_slice(struct reconciler *r, int64_t *again_ms, struct mu_error *err)
 {
     struct mu_args *a = r->d->args;
     MU_AUTO(mu_rows_free) struct mu_rows *rows = NULL;
@@ -267,14 +291,23 @@ bool reconcile_slice(struct reconciler *r, bool *at_end, struct mu_error *err)
     mu_arg_i64(a, SLICE);
     if (!mu_store_run(r->d->store, SQL_CANDIDATES, a, &rows, err))
         return mu_while(err, "reconciling");
-    *at_end = mu_rows_count(rows) < SLICE;
+    bool at_end = mu_rows_count(rows) < SLICE;
+    r->rate.per_second = r->d->config->dispatcher_republish_rate;
+    r->missing_count = 0;
+    r->held_back = false;
     if (mu_rows_count(rows)) {
         v->d = r->d;
         v->held = held;
         if (!mu_kv_walk(r->d->bus, MU_BUCKET_AGENTS, note_held, v, err) || !judge_all(r, v, rows, err))
             return mu_while(err, "reconciling");
     }
-    if (*at_end)
+    if (r->held_back) {
+        r->d->counters.value[COUNT_REPUBLISH_PAUSES]++;
+        *again_ms = rate_wait_ms(&r->rate);
+    } else if (at_end) {
         r->cursor = (struct mu_id){{0}};
+    } else {
+        *again_ms = 0;
+    }
     return true;
 }

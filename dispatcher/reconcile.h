@@ -5,18 +5,24 @@
 #define MU_RECONCILE_H
 
 #include "dispatcher.h"
+#include "rate.h"
+
+#define RECONCILE_BATCH 500 /* most tasks in one of its events, too (schemas/event.json) */
 
 struct reconciler {
     struct dispatcher *d;
     struct mu_id cursor;       /* the pass goes on behind this ride */
-    int64_t settled, republished, deleted; /* since the start */
+    struct rate rate;          /* dispatcher.republish_rate */
+    bool held_back;            /* this slice has used it up: the pass stops before a ride and goes on later */
+    struct { struct mu_id task; int64_t n; } missing[RECONCILE_BATCH]; /* to be published again in one transaction */
+    size_t missing_count;
     /* the end of MUSTER_RESULTS at a moment: what it held then must be recorded before anything that was missing at
      * that moment is published again */
     char until_created[40];
     uint64_t until_sequence;
     int64_t until_ms;          /* when it was read; 0: it was not */
 };
-/* One slice of a pass; *at_end: the next begins anew. */
-MU_MUST bool reconcile_slice(struct reconciler *r, bool *at_end, struct mu_error *err);
+/* One slice of a pass. *again_ms: when to come for the next one; unchanged at the end of a pass, the next begins anew. */
+MU_MUST bool reconcile_slice(struct reconciler *r, int64_t *again_ms, struct mu_error *err);
 
 #endif

@@ -199,17 +199,19 @@ static bool put_pack(struct resolver *r, const char *path, struct mu_error *err)
 }
 
 /* A value that is already the right one is not written again. */
-static bool put_key(struct resolver *r, const char *key, struct mu_span value, struct mu_error *err)
+static bool put_key(struct resolver *r, const char *key, struct mu_span value, int64_t *written, struct mu_error *err)
 {
     MU_AUTO(mu_entry_free) struct mu_entry now = {0};
     if (!mu_kv_get(r->d->bus, MU_BUCKET_PACKS, key, &now, err))
         return false;
     if (now.present && mu_span_equal(mu_text_span(&now.value), value))
         return true;
+    if (written)
+        ++*written;
     return mu_kv_put(r->d->bus, MU_BUCKET_PACKS, key, value, NULL, err);
 }
 
-static bool fill_bucket(struct resolver *r, struct mu_error *err)
+static bool fill_bucket(struct resolver *r, int64_t *written, struct mu_error *err)
 {
     MU_AUTO(mu_rows_free) struct mu_rows *rows = NULL;
     if (!mu_store_run(r->d->store, SQL_PACKS, NULL, &rows, err))
@@ -217,13 +219,13 @@ static bool fill_bucket(struct resolver *r, struct mu_error *err)
     for (size_t i = 0; i < mu_rows_count(rows); i++) {
         char key[160];
         snprintf(key, sizeof(key), "%s.%s", mu_row_text(rows, i, 0), mu_row_text(rows, i, 1));
-        if (!put_key(r, key, mu_row_span(rows, i, 3), err))
+        if (!put_key(r, key, mu_row_span(rows, i, 3), written, err))
             return mu_while(err, "putting pack %s into the bucket", key);
     }
     return true;
 }
 
-bool resolver_load(struct resolver *r, struct mu_error *err)
+bool resolver_load(struct resolver *r, int64_t *written, struct mu_error *err)
 {
     const char *directory = r->d->config->data_packs;
     DIR *dir = opendir(directory);
@@ -238,7 +240,7 @@ bool resolver_load(struct resolver *r, struct mu_error *err)
             done = put_pack(r, path.at, err);
     }
     closedir(dir);
-    return done && fill_bucket(r, err);
+    return done && fill_bucket(r, written, err);
 }
 
 static const struct known *find_known(const struct resolver *r, const struct mu_digest *digest)

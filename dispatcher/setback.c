@@ -3,7 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "intake.h"
-#include "outside/topology.h"
+#include "renew.h"
 #include "statements.h"
 
 #define CONSUMERS_MAX (MU_QUEUES_MAX * MU_PRIORITIES)
@@ -37,7 +37,7 @@ static bool compare(struct setback *s, const char *stream, const struct seen *se
         return false;
     for (size_t i = 0; found && i < count; i++)
         if (seen[i].delivered > state.last_sequence &&
-            !intake_renew_consumer(s->d, stream, seen[i].consumer, "it is ahead of its stream, which has gone back", err))
+            !renew_consumer(s->d, stream, seen[i].consumer, "it is ahead of its stream, which has gone back", err))
             return false;
     return true;
 }
@@ -145,14 +145,13 @@ static bool look_at_intake(struct setback *s, struct mu_error *err)
         return note(s, &now, seen, err) && intake_compare(s->d, &now, seen[0].acknowledged, err);
     /* without leave to make it again the note stays, and with it the alarm, until somebody has done it */
     return forget(s, &now, err) &&
-           intake_renew_consumer(s->d, MU_STREAM_INTAKE, MU_CONSUMER_INTAKE, "the intake does not hold what it held, its store has gone back", err) &&
+           renew_consumer(s->d, MU_STREAM_INTAKE, MU_CONSUMER_INTAKE, "the intake does not hold what it held, its store has gone back", err) &&
            (!s->d->config->dispatcher_provision || note(s, &now, seen, err));
 }
 
 /* A renewal deletes before it makes: without this, a broker that fails in between would leave a queue that nobody serves. */
 static bool make_missing(struct setback *s, struct mu_error *err)
 {
-    MU_AUTO(mu_topology_report_free) struct mu_topology_report report = {0};
     if (!s->missing)
         return true;
     if (!s->d->config->dispatcher_provision) {
@@ -160,7 +159,7 @@ static bool make_missing(struct setback *s, struct mu_error *err)
         return true;
     }
     mu_say(MU_WARNING, "a consumer is missing, it is made again");
-    return mu_topology(s->d->bus, s->d->config, MU_TOPOLOGY_CREATE, &report, err);
+    return renew_missing(s->d, err);
 }
 
 bool setback_look(struct setback *s, struct mu_error *err)

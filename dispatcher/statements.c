@@ -26,7 +26,9 @@ const struct mu_statement dispatcher_statements[SQL_COUNT] = {
     [SQL_CANDIDATES] = {"reconcile candidates", "select ride_id, n, subject, sequence, stream_created, array_to_string(members, ' '), "
                         "array_to_string(open_members, ' '), missing_ms from muster.reconcile_candidates($1::uuid, $2::int, $3::int)"},
     [SQL_RECONCILE_NOTE] = {"reconcile note", "select muster.reconcile_note($1, $2)"},
-    [SQL_REPUBLISH] = {"republish", "select muster.republish($1::uuid, $2::int, false, 'reconciler')"},
+    [SQL_REPUBLISH] = {"republish", "select muster.republish_missing($1, $2)"},
+    [SQL_REPAIRED] = {"repaired", "select muster.repaired($1, $2)"},
+    [SQL_COUNTS] = {"counts", "select name, value from muster.counts()"},
     [SQL_RETRY_DUE] = {"retry due", "select muster.retry_due($1::int)"},
     [SQL_RECOUNT] = {"recount stages", "select muster.recount_stages()"},
     [SQL_MAINTAIN] = {"maintain", "select muster.maintain(now())"},

@@ -50,14 +50,14 @@ static bool purge(struct stray *s, const struct key *k, struct mu_error *err)
                            : mu_kv_purge(s->d->bus, MU_BUCKET_STATE, k->text, k->sequence, &why);
     if (!done && why.fault != MU_LOST)
         return mu_fail(err, why.fault, "purging the state of task %s: %s", k->text, why.text);
-    s->purged += done && !k->marker;
+    s->d->counters.value[COUNT_CHECKPOINTS_PURGED] += done && !k->marker;
     return true;
 }
 
 static bool purge_done(struct stray *s, const struct key *keys, size_t count, struct mu_error *err)
 {
     MU_AUTO(mu_rows_free) struct mu_rows *rows = NULL;
-    int64_t before = s->purged;
+    const int64_t *purged = &s->d->counters.value[COUNT_CHECKPOINTS_PURGED], before = *purged;
     mu_args_reset(s->d->args);
     mu_arg_array_begin(s->d->args, MU_ARRAY_ID);
     for (size_t i = 0; i < count; i++)
@@ -73,8 +73,8 @@ static bool purge_done(struct stray *s, const struct key *keys, size_t count, st
             if (mu_id_equal(keys[i].task, task) && !purge(s, &keys[i], err))
                 return false;
     }
-    if (s->purged > before)
-        mu_log(MU_INFO, "checkpoints of tasks that are done were purged", MU_N("keys", s->purged - before));
+    if (*purged > before)
+        mu_log(MU_INFO, "checkpoints of tasks that are done were purged", MU_N("keys", *purged - before));
     return true;
 }
 

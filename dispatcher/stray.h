@@ -11,7 +11,6 @@
 struct stray {
     struct dispatcher *d;
     uint64_t cursor;     /* the walk goes on at this sequence of the bucket */
-    int64_t purged;      /* since the start */
     bool crowded;        /* the bucket is half full */
 };
 MU_MUST bool stray_slice(struct stray *s, struct mu_error *err);

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "daemon/failpoint.h"
+#include "daemon/refusals.h"
 #include "statements.h"
 
 #include <unistd.h>
@@ -26,7 +27,7 @@ static bool open_bus(struct recorder *r, struct mu_error *err)
     const struct mu_bus_options options = {
         .url = c->nats_url, .role = "recorder", .name = name, .user = c->nats_user, .password = c->nats_password,
         .token = c->nats_token, .creds_file = c->nats_creds, .nkey_file = c->nats_nkey,
-        .connect_timeout_ms = c->nats_connect_timeout_ms};
+        .inbox = c->nats_inbox, .domain = c->nats_jetstream_domain, .connect_timeout_ms = c->nats_connect_timeout_ms};
     return mu_bus_open(&r->bus, &options, err);
 }
 
@@ -313,6 +314,7 @@ static int64_t turn(struct recorder *r)
     struct mu_error err = {0};
     int64_t now = mu_clock_ms();
     size_t endpoint;
+    mu_refusals_tell(r->bus);
     mu_message_free(mu_service_take(r->service, &endpoint)); /* answers discovery; there are no endpoints */
     if (!r->active) {
         if (now < r->try_ms)

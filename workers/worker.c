@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "daemon/daemon.h"
 #include "daemon/failpoint.h"
+#include "daemon/refusals.h"
 
 #include <unistd.h>
 
@@ -52,6 +53,8 @@ static bool connect_bus(struct mu_worker *w, struct mu_error *err)
                                            .token = c->nats_token,
                                            .creds_file = c->nats_creds,
                                            .nkey_file = c->nats_nkey,
+                                           .inbox = c->nats_inbox,
+                                           .domain = c->nats_jetstream_domain,
                                            .connect_timeout_ms = c->nats_connect_timeout_ms};
     while (!mu_bus_open(&w->bus, &options, err)) {
         if (err->fault != MU_UNAVAILABLE)
@@ -139,6 +142,7 @@ bool mu_worker_tick(struct mu_worker *w)
     if (now - w->tick_ms >= TICK_MS) {
         w->tick_ms = now;
         mu_daemon_alive();
+        mu_refusals_tell(w->bus);
         mu_control_take(w);
         (void)mu_results_step(w->results);
         if (mu_daemon_should_stop())

@@ -78,6 +78,11 @@ void mu_subject_control(char *out, const char *agent)
     fill(out, "muster.control.%s", agent);
 }
 
+void mu_inbox_of(char *out, const char *role)
+{
+    fill(out, "_INBOX_%s", role);
+}
+
 void mu_subject_event(char *out, const char *what)
 {
     fill(out, "muster.event.%s", what);
@@ -101,6 +106,16 @@ void mu_stream_of_bucket(char *out, const char *bucket)
 void mu_subject_of_key(char *out, const char *bucket, const char *key)
 {
     fill(out, "$KV.%s.%s", bucket, key);
+}
+
+void mu_api_prefix(char out[MU_API_MAX], const char *domain)
+{
+    snprintf(out, MU_API_MAX, "$JS.%s%sAPI", domain, domain[0] ? "." : "");
+}
+
+void mu_subject_of_put(char *out, const char *domain, const char *bucket, const char *key)
+{
+    fill(out, "%s%s%s$KV.%s.%s", domain[0] ? "$JS." : "", domain, domain[0] ? ".API." : "", bucket, key);
 }
 
 /* Splits at dots into at most `most` tokens; how many there are, or 0 if there are more or an empty one. */

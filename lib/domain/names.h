@@ -8,6 +8,7 @@
 
 #define MU_SUBJECT_MAX 200
 #define MU_TOKEN_MAX 64 /* queue, agent and source names with NUL: [A-Za-z0-9_-]{1,63} */
+#define MU_API_MAX 80   /* "$JS.API", or "$JS.<domain>.API" */
 
 #define MU_STREAM_INTAKE "MUSTER_INTAKE"
 #define MU_STREAM_TASKS "MUSTER_TASKS"
@@ -46,11 +47,16 @@ void mu_subject_task(char *out, const char *queue, enum mu_priority p, const cha
 void mu_subject_result(char *out, const char *queue, const char *ride_id);
 void mu_subject_finding(char *out, const char *queue, const char *task_id);
 void mu_subject_control(char *out, const char *agent);
+void mu_inbox_of(char *out, const char *role); /* "_INBOX_<role>": what a role may subscribe to is below it */
 void mu_subject_event(char *out, const char *what); /* "job.accepted" */
 void mu_consumer_task(char *out, const char *queue, enum mu_priority p); /* "w-<q>-<p>" */
 void mu_filter_task(char *out, const char *queue, enum mu_priority p);   /* "muster.task.<q>.<p>.>" */
 void mu_stream_of_bucket(char *out, const char *bucket);                  /* "KV_<b>" */
-void mu_subject_of_key(char *out, const char *bucket, const char *key);   /* "$KV.<b>.<k>" */
+void mu_subject_of_key(char *out, const char *bucket, const char *key);   /* "$KV.<b>.<k>": as it is stored */
+/* JetStream in a domain (JETSTREAM.md §12): its API and writes of keys have subjects of their own; stored subjects,
+ * messages of streams and acks stay as they are. domain is a token, or "". */
+void mu_api_prefix(char out[MU_API_MAX], const char *domain);
+void mu_subject_of_put(char *out, const char *domain, const char *bucket, const char *key);
 
 /* A stored subject taken apart; false if it is no task, result or finding subject of ours. */
 struct mu_task_subject {

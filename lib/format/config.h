@@ -20,6 +20,7 @@ struct mu_list { /* of texts: queues, roots, directories */
 
 struct mu_config {
     /* nats */
+    char *nats_inbox, *nats_jetstream_domain;
     char *nats_url, *nats_user, *nats_password, *nats_token, *nats_creds, *nats_nkey;
     int64_t nats_connect_timeout_ms;
     /* postgres */

@@ -33,6 +33,8 @@ const struct mu_key mu_config_keys[] = {
     {"log.level", MU_KEY_TEXT, AT(log_level), "info", 0, 10, "debug, info, warning or error"},
     {"nats.connect_timeout", MU_KEY_DURATION, AT(nats_connect_timeout_ms), "2s", 100, 60 * SECOND, "one attempt to connect"},
     {"nats.creds", MU_KEY_TEXT, AT(nats_creds), "", 0, 4095, "credentials file"},
+    {"nats.inbox", MU_KEY_TEXT, AT(nats_inbox), "", 0, 63, "prefix of inboxes, for logins with other rights than their role's; default: _INBOX_ and the role"},
+    {"nats.jetstream_domain", MU_KEY_TEXT, AT(nats_jetstream_domain), "", 0, 63, "behind a leaf node: the domain of the hub that has JetStream"},
     {"nats.nkey", MU_KEY_TEXT, AT(nats_nkey), "", 0, 4095, "file with the seed of an nkey"},
     {"nats.password", MU_KEY_SECRET, AT(nats_password), "", 0, 1023, "password of nats.user"},
     {"nats.token", MU_KEY_SECRET, AT(nats_token), "", 0, 1023, "token"},

@@ -19,6 +19,8 @@
 /* A request that waits for its answer. */
 struct waiter {
     uint64_t number;
+    const char *subject;
+    bool refused; /* the broker does not let this login ask there */
     struct mu_message *answer;
     pthread_cond_t answered; /* on CLOCK_MONOTONIC */
     struct waiter *next;
@@ -53,6 +55,17 @@ void mu_bus_wake(struct mu_bus *bus)
     bus_wake(bus);
 }
 
+/* With the lock held: 'Permissions Violation for Publish to "<subject>"'. */
+static void refuse_waiters(struct mu_bus *bus, const char *text)
+{
+    for (struct waiter *w = bus->waiters; w; w = w->next) {
+        const char *at = strstr(text, w->subject);
+        w->refused = w->refused || (at && at > text && at[-1] == '"' && at[strlen(w->subject)] == '"');
+        if (w->refused)
+            pthread_cond_signal(&w->answered);
+    }
+}
+
 static void on_error(natsConnection *nc, natsSubscription *sub, natsStatus s, void *closure)
 {
     struct mu_bus *bus = closure;
@@ -61,6 +74,10 @@ static void on_error(natsConnection *nc, natsSubscription *sub, natsStatus s, vo
     natsConnection_GetLastError(nc, &text);
     pthread_mutex_lock(&bus->lock);
     snprintf(bus->refusal, sizeof(bus->refusal), "%s", text && text[0] ? text : natsStatus_GetText(s));
+    if (s == NATS_NOT_PERMITTED) {
+        refusal_note(bus, bus->refusal);
+        refuse_waiters(bus, bus->refusal);
+    }
     pthread_mutex_unlock(&bus->lock);
 }
 
@@ -201,11 +218,11 @@ static bool read_version(struct mu_bus *bus, struct mu_error *err)
     if (!mu_json_parse(&info, mu_span(line.at + 5, end - 5), 64 * 1024, err))
         return mu_while(err, "reading the broker's INFO");
     const char *version = mu_json_text(info, "version");
-    snprintf(bus->version, sizeof(bus->version), "%s", version ? version : "0");
+    snprintf(bus->version, sizeof(bus->version), "%.24s%s", version ? version : "0", bus->domain[0] ? " (leaf)" : "");
     bus->max_payload = (size_t)mu_json_int(info, "max_payload", 1024 * 1024);
-    if (!mu_json_bool(info, "jetstream", false)) {
+    if (!bus->domain[0] && !mu_json_bool(info, "jetstream", false)) {
         mu_fail(err, MU_UNAVAILABLE, "the broker at %s:%s has JetStream switched off", host, port);
-        return mu_hint(err, "add `jetstream { store_dir: … }` to its configuration");
+        return mu_hint(err, "add `jetstream { store_dir: … }` to its configuration; for a leaf node set nats.jetstream_domain to its hub's");
     }
     return true;
 }
@@ -257,6 +274,19 @@ static void on_reply(natsConnection *nc, natsSubscription *sub, natsMsg *m, void
         mu_message_free(&a->message);
 }
 
+/* Tokens with dots between them. */
+static bool inbox_fits(const char *prefix)
+{
+    for (const char *at = prefix;; at++) {
+        size_t len = strcspn(at, ".");
+        if (!mu_token_valid(mu_span(at, len)))
+            return false;
+        at += len;
+        if (!*at)
+            return true;
+    }
+}
+
 static bool connect_once(struct mu_bus *bus, const struct mu_bus_options *options, struct mu_error *err)
 {
     natsStatus s = natsOptions_Create(&bus->options);
@@ -280,13 +310,22 @@ bool mu_bus_open(struct mu_bus **out, const struct mu_bus_options *options, stru
         return mu_fail(err, MU_BROKEN, "out of memory");
     bus->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     pthread_mutex_init(&bus->lock, NULL);
+    bool domain_fits = !given(options->domain) || (mu_token_valid(mu_span_of(options->domain)) &&
+                                                  mu_copy_text(bus->domain, sizeof(bus->domain), mu_span_of(options->domain)));
+    mu_api_prefix(bus->api, bus->domain);
     atomic_store(&bus->generation, 1);
     mu_random(&noise, sizeof(noise)); /* two processes of one role must not share an inbox */
-    snprintf(bus->inbox_prefix, sizeof(bus->inbox_prefix), "_INBOX_%.50s.%012llx", options->role,
+    char prefix[MU_SUBJECT_MAX];
+    mu_inbox_of(prefix, options->role);
+    snprintf(bus->inbox_prefix, sizeof(bus->inbox_prefix), "%.100s.%012llx", given(options->inbox) ? options->inbox : prefix,
              (unsigned long long)(noise & 0xFFFFFFFFFFFF));
     snprintf(subject, sizeof(subject), "%s.r.*", bus->inbox_prefix);
     if (bus->event_fd < 0)
         mu_fail(err, MU_BROKEN, "could not make an eventfd: %s", strerror(errno));
+    else if (!domain_fits)
+        mu_reject(err, "invalid", "", "nats.jetstream_domain: \"%s\" is no token of letters, digits, _ and -", options->domain);
+    else if (given(options->inbox) && !inbox_fits(options->inbox))
+        mu_reject(err, "invalid", "", "nats.inbox: \"%s\" is no name of tokens of letters, digits, _ and -, with dots between", options->inbox);
     else if (connect_once(bus, options, err) && check_version(bus, err) &&
              inbox_open_with(&bus->replies, bus, subject, NULL, on_reply, bus, err)) {
         *out = bus;
@@ -338,6 +377,11 @@ uint64_t mu_bus_generation(const struct mu_bus *bus)
 const char *mu_bus_server_version(const struct mu_bus *bus)
 {
     return bus->version;
+}
+
+const char *mu_bus_hub_version(const struct mu_bus *bus)
+{
+    return bus->hub_version;
 }
 
 size_t mu_bus_max_payload(const struct mu_bus *bus)
@@ -405,7 +449,7 @@ bool mu_bus_request(struct mu_bus *bus, const char *subject, struct mu_span body
                     size_t header_count, int64_t timeout_ms, struct mu_message **out, struct mu_error *err)
 {
     char reply[INBOX_MAX], refusal[200];
-    struct waiter w = {.number = atomic_fetch_add(&bus->next_request, 1)};
+    struct waiter w = {.number = atomic_fetch_add(&bus->next_request, 1), .subject = subject};
     int64_t until = mu_clock_ms() + timeout_ms;
     uint64_t generation = mu_bus_generation(bus);
     snprintf(reply, sizeof(reply), "%s.r.%llu", bus->inbox_prefix, (unsigned long long)w.number);
@@ -415,12 +459,16 @@ bool mu_bus_request(struct mu_bus *bus, const char *subject, struct mu_span body
     bool sent = mu_bus_send(bus, subject, body, headers, header_count, reply, err);
     pthread_mutex_lock(&bus->lock);
     /* what was asked before a reconnect may never be answered */
-    while (sent && !w.answer && mu_clock_ms() < until && mu_bus_generation(bus) == generation)
+    while (sent && !w.answer && !w.refused && mu_clock_ms() < until && mu_bus_generation(bus) == generation)
         wait_answer(bus, &w, until);
     pthread_mutex_unlock(&bus->lock);
     remove_waiter(bus, &w);
     if (!sent)
         return false;
+    if (!w.answer && w.refused) {
+        mu_fail_code(err, MU_UNAVAILABLE, "permission", "the broker does not let this login publish to %s", subject);
+        return mu_hint(err, "`muster permissions` prints the rights of each role");
+    }
     if (!w.answer) {
         bus_refusal(bus, refusal);
         return mu_fail_code(err, MU_UNAVAILABLE, "timeout", "no answer from %s within %lld ms%s%s", subject,

@@ -16,12 +16,15 @@ struct mu_bus;
 struct mu_bus_options {
     const char *url;         /* comma list */
     const char *role;        /* "worker_<agent>", "dispatcher", …: inbox prefix _INBOX_<role> */
+    const char *inbox;       /* another prefix, of tokens; NULL or "": that of the role */
     const char *name;        /* "muster-worker/0.1.0 host:pid" */
     const char *user, *password, *token, *creds_file, *nkey_file; /* NULL or "": none */
+    const char *domain;      /* of JetStream: its hub, seen through a leaf node; NULL or "": the server itself has it */
     int64_t connect_timeout_ms; /* one attempt; 0: 2000 */
 };
 
-/* Connects and checks the server's version (>= 2.10.27, else MU_REJECTED with the cure). A server that does not
+/* Connects and checks the server's version (>= 2.10.27, else MU_REJECTED with the cure); with a domain that is the
+ * leaf's, which need not have JetStream: the hub's is told only by 2.11 and newer. A server that does not
  * answer is MU_UNAVAILABLE: the caller's loop tries again. After that libnats reconnects for ever by itself. */
 MU_MUST bool mu_bus_open(struct mu_bus **out, const struct mu_bus_options *options, struct mu_error *err);
 /* Flushes (bounded), closes, waits for the callbacks. NULL is fine. */
@@ -34,8 +37,16 @@ void mu_bus_end_thread(void);
 bool mu_bus_connected(const struct mu_bus *bus);
 /* Grows by one at each reconnect: who saw another value before asks its pulls anew. */
 uint64_t mu_bus_generation(const struct mu_bus *bus);
+/* "2.10.27"; behind a leaf node "2.10.27 (leaf)". */
 const char *mu_bus_server_version(const struct mu_bus *bus);
+/* Behind a leaf node: the version of the hub, once a stream's state has told it (servers from 2.11 on); "" otherwise. */
+const char *mu_bus_hub_version(const struct mu_bus *bus);
 size_t mu_bus_max_payload(const struct mu_bus *bus);
+
+/* What this login may not is refused by the broker out of turn, with the subject in the text: the next refusal that has
+ * not been taken yet, the same one at most once a minute. A request that is refused fails with the code "permission". */
+#define MU_REFUSAL_MAX 200
+bool mu_bus_take_refusal(struct mu_bus *bus, char out[MU_REFUSAL_MAX]);
 
 /* Wakes the thread that waits in mu_bus_wait. Async-signal-safe (one write to an eventfd). */
 void mu_bus_wake(struct mu_bus *bus);
@@ -107,7 +118,7 @@ struct mu_pull_options {
     const char *stream, *consumer;
     size_t max_bytes;      /* 0: unbounded; the recorder bounds its batches */
     int64_t expires_ms;    /* 0: 60,000 */
-    int64_t heartbeat_ms;  /* 0: 20,000 */
+    int64_t heartbeat_ms;  /* 0: 20,000; behind a leaf node 5,000: a hub that is gone leaves us connected */
     bool first_jitter;     /* spread the first request over 0-2 s (agents) */
 };
 MU_MUST bool mu_pull_open(struct mu_pull **out, struct mu_bus *bus, const struct mu_pull_options *options,
@@ -179,7 +190,7 @@ MU_MUST bool mu_consumer_find(struct mu_bus *bus, const char *stream, const char
                               struct mu_consumer_state *out, struct mu_error *err);
 /* One that is not there is fine. */
 MU_MUST bool mu_consumer_delete(struct mu_bus *bus, const char *stream, const char *consumer, struct mu_error *err);
-/* Any $JS.API call: subject without the API prefix; the answer's JSON text is appended to `answer`. */
+/* Any call of the JetStream API: subject without its prefix; the answer's JSON text is appended to `answer`. */
 MU_MUST bool mu_js_api(struct mu_bus *bus, const char *what, struct mu_span body, struct mu_text *answer,
                        struct mu_error *err);
 

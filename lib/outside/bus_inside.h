@@ -9,7 +9,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#define INBOX_MAX 120
+#define INBOX_MAX 160
 
 /* Messages that have arrived for one subscription: the library's threads append, our loop takes. */
 struct inbox {
@@ -38,10 +38,13 @@ struct mu_bus {
     atomic_uint next_inbox;
     atomic_bool closed;
     char inbox_prefix[INBOX_MAX - 40];
-    char version[32];
+    char version[40];
+    char domain[MU_TOKEN_MAX], api[MU_API_MAX]; /* of JetStream: "" and "$JS.API", or those of a hub */
     size_t max_payload;
     pthread_mutex_t lock; /* of what follows */
+    char hub_version[32]; /* behind a leaf: as a stream has told it */
     char refusal[200];    /* last text of the asynchronous error handler: missing permissions come only there */
+    struct { char text[MU_REFUSAL_MAX]; int64_t at_ms; bool taken; } refusals[8]; /* of what is not permitted; at_ms 0: none */
     struct mu_pull *pulls;
     struct inbox replies; /* of requests, <prefix>.r.<n>: its callback serves the waiters, nothing queues */
     atomic_uint_fast64_t next_request;
@@ -87,6 +90,9 @@ struct arrival *message_new(natsMsg *m);
 MU_MUST bool bus_fault(struct mu_error *err, natsStatus s, const char *fmt, ...) MU_PRINTF(3, 4);
 /* Text of the last refusal by the server, or "". */
 void bus_refusal(struct mu_bus *bus, char out[200]);
+
+/* Notes a refusal for mu_bus_take_refusal; with the lock held. */
+void refusal_note(struct mu_bus *bus, const char *text);
 
 /* Reads a PubAck. False: it is none. */
 bool puback_parse(const struct mu_message *m, const char *stream, struct mu_puback *out);

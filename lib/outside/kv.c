@@ -30,11 +30,11 @@ static void fill_entry(struct mu_entry *out, const struct mu_message *m)
 /* By the stream rather than by the key's own direct subject: one form of answer for get, walk and recorder. */
 bool mu_kv_get(struct mu_bus *bus, const char *bucket, const char *key, struct mu_entry *out, struct mu_error *err)
 {
-    char stream[MU_SUBJECT_MAX], subject[MU_SUBJECT_MAX], what[2 * MU_SUBJECT_MAX + 32];
+    char stream[MU_SUBJECT_MAX], subject[MU_SUBJECT_MAX], what[2 * MU_SUBJECT_MAX + MU_API_MAX + 32];
     MU_AUTO(mu_message_free) struct mu_message *m = NULL;
     mu_stream_of_bucket(stream, bucket);
     mu_subject_of_key(subject, bucket, key);
-    snprintf(what, sizeof(what), "$JS.API.DIRECT.GET.%s.%s", stream, subject);
+    snprintf(what, sizeof(what), "%s.DIRECT.GET.%s.%s", bus->api, stream, subject);
     if (!mu_bus_request(bus, what, mu_span("", 0), NULL, 0, TIMEOUT_MS, &m, err))
         return mu_while(err, "reading %s of bucket %s", key, bucket);
     int status = mu_message_status(m);
@@ -58,7 +58,7 @@ static bool put(struct mu_bus *bus, const char *bucket, const char *key, struct 
 {
     char stream[MU_SUBJECT_MAX], subject[MU_SUBJECT_MAX];
     mu_stream_of_bucket(stream, bucket);
-    mu_subject_of_key(subject, bucket, key);
+    mu_subject_of_put(subject, bus->domain, bucket, key);
     if (!mu_bus_publish(bus, stream, subject, NULL, value, headers, count, TIMEOUT_MS, ack, err))
         return mu_while(err, "writing %s of bucket %s", key, bucket);
     return true;

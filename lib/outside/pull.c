@@ -18,7 +18,7 @@ bool mu_pull_open(struct mu_pull **out, struct mu_bus *bus, const struct mu_pull
     if (!p->options.expires_ms)
         p->options.expires_ms = 60000;
     if (!p->options.heartbeat_ms)
-        p->options.heartbeat_ms = 20000;
+        p->options.heartbeat_ms = bus->domain[0] ? 5000 : 20000;
     p->generation = mu_bus_generation(bus);
     p->next_ms = mu_clock_ms() + (options->first_jitter ? mu_random_below(2000) : 0);
     snprintf(p->reply_prefix, sizeof(p->reply_prefix), "%s.p%u", bus->inbox_prefix, atomic_fetch_add(&bus->next_inbox, 1));
@@ -71,8 +71,10 @@ static void trouble(struct mu_pull *p, enum mu_fault fault, int status, const ch
 /* One row per status of the table in JETSTREAM.md §5. */
 static void take_status(struct mu_pull *p, int status, const char *text)
 {
-    if (status == 100)
-        return; /* idle heartbeat: the request lives */
+    if (status == 100) { /* idle heartbeat: the request lives */
+        mu_error_clear(&p->trouble);
+        return;
+    }
     if (status == 404 || status == 408 || (status == 409 && (says(text, "MaxBytes") || says(text, "Batch Completed")))) {
         p->backoff.pause_ms = 0;
         mu_error_clear(&p->trouble);
@@ -83,7 +85,8 @@ static void take_status(struct mu_pull *p, int status, const char *text)
     } else if (status == 409 && (says(text, "Leadership") || says(text, "Shutdown"))) {
         close_request(p, PAUSE_LEAST_MS + mu_random_below(400));
     } else if (status == 503 || (status == 409 && says(text, "Deleted"))) {
-        trouble(p, MU_UNAVAILABLE, status, text[0] ? text : "no responders: stream or consumer is missing");
+        trouble(p, MU_UNAVAILABLE, status, text[0] ? text : p->bus->domain[0] ? "no responders: the hub is away, or stream or consumer is missing"
+                                                                              : "no responders: stream or consumer is missing");
         mu_hint(&p->trouble, "`muster setup` creates what is missing");
         close_request(p, longer_pause(p, 250));
     } else { /* 400, 412, 423, other 409: our mistake or the topology's */
@@ -122,7 +125,7 @@ static bool send_request(struct mu_pull *p, struct mu_error *err)
     if (p->options.max_bytes)
         len += snprintf(body + len, sizeof(body) - (size_t)len, ",\"max_bytes\":%zu", p->options.max_bytes);
     len += snprintf(body + len, sizeof(body) - (size_t)len, "}");
-    snprintf(subject, sizeof(subject), "$JS.API.CONSUMER.MSG.NEXT.%s.%s", p->stream, p->consumer);
+    snprintf(subject, sizeof(subject), "%s.CONSUMER.MSG.NEXT.%s.%s", p->bus->api, p->stream, p->consumer);
     snprintf(reply, sizeof(reply), "%s.%llu", p->reply_prefix, (unsigned long long)++p->request);
     return mu_bus_send(p->bus, subject, mu_span(body, (size_t)len), NULL, 0, reply, err);
 }
@@ -141,8 +144,10 @@ int64_t pull_step(struct mu_pull *p, int64_t now)
         int64_t expired = p->opened_ms + p->options.expires_ms + 1000 - now;
         if (left > 0 && expired > 0)
             return left < expired ? left : expired;
-        if (left <= 0)
+        if (left <= 0) {
             trouble(p, MU_UNAVAILABLE, 0, "nothing heard of the request; asking anew");
+            bus_wake(p->bus); /* who waits looks at the trouble now, not when its time is up */
+        }
         p->open = false;
     }
     if (!p->want)

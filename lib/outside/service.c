@@ -11,6 +11,8 @@ struct endpoint {
     char name[MU_TOKEN_MAX], subject[MU_SUBJECT_MAX];
     struct mu_sub *sub;
     int64_t requests, errors, processing_ns;
+    mu_service_data *data; /* NULL: none */
+    void *data_ctx;
     char last_error[200];
 };
 
@@ -94,6 +96,10 @@ static void write_endpoints(const struct mu_service *s, struct mu_text *out, boo
             mu_json_put_text(out, "last_error", e->last_error);
             mu_json_put_int(out, "processing_time", e->processing_ns);
             mu_json_put_int(out, "average_processing_time", e->requests ? e->processing_ns / e->requests : 0);
+            if (e->data) {
+                mu_json_key(out, "data");
+                e->data(e->data_ctx, out);
+            }
         } else {
             mu_json_put_raw(out, "metadata", mu_span_of("{}"));
         }
@@ -181,6 +187,12 @@ void mu_service_answer(struct mu_service *s, size_t endpoint, const char *reply,
     }
     if (reply[0])
         (void)!mu_bus_send(s->bus, reply, body, headers, count, NULL, &ignored);
+}
+
+void mu_service_on_stats(struct mu_service *s, size_t endpoint, mu_service_data *write, void *ctx)
+{
+    s->endpoints[endpoint].data = write;
+    s->endpoints[endpoint].data_ctx = ctx;
 }
 
 void mu_service_free(struct mu_service *s)

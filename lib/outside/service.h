@@ -21,6 +21,9 @@ struct mu_message *mu_service_take(struct mu_service *s, size_t *endpoint);
  * 409, 413, 500 or 503 by the error's code. */
 void mu_service_answer(struct mu_service *s, size_t endpoint, const char *reply, struct mu_span body,
                        const struct mu_error *error, int64_t processing_us);
+/* What `data` of an endpoint says in STATS: free JSON, written when somebody asks, by the thread that takes requests. */
+typedef void mu_service_data(void *ctx, struct mu_text *out);
+void mu_service_on_stats(struct mu_service *s, size_t endpoint, mu_service_data *write, void *ctx);
 void mu_service_free(struct mu_service *s);
 MU_DEFINE_AUTO(struct mu_service, mu_service_free)
 

@@ -5,7 +5,7 @@
 #include <assert.h>
 #include <unistd.h>
 
-#define SCHEMA_VERSION 8 /* of sql/migrations: the last file that this build knows */
+#define SCHEMA_VERSION 9 /* of sql/migrations: the last file that this build knows */
 
 #define LIMIT_MS 65000 /* of one statement: above statement_timeout, which tells more, while the server is there to tell it */
 
@@ -34,9 +34,9 @@ bool store_fault(struct mu_error *err, struct mu_store *s, const PGresult *resul
     const char *text = state ? PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY) : s->conn ? PQerrorMessage(s->conn) : "the session was given up";
     enum mu_fault fault = state ? fault_of(state) : MU_UNAVAILABLE;
     size_t len = strcspn(text ? text : "", "\n");
-    bool again = state && strncmp(state, "40", 2) == 0;
+    bool again = state && strncmp(state, "40", 2) == 0, refused = state && strcmp(state, "42501") == 0;
     bool timed_out = state && strcmp(state, "57014") == 0;
-    mu_fail_code(err, fault, again ? "again" : timed_out ? "timed_out" : "", "%s: %.*s%s%s%s", what, (int)len,
+    mu_fail_code(err, fault, again ? "again" : timed_out ? "timed_out" : refused ? "permission" : "", "%s: %.*s%s%s%s", what, (int)len,
                  text && len ? text : "no reason given", state ? " (" : "", state ? state : "", state ? ")" : "");
     if (state && strcmp(state, "25006") == 0) /* read-only: the next session finds the primary, or waits for it */
         store_give_up(s);

@@ -14,7 +14,7 @@ enum { NOT_FOUND_STREAM = 10059, NOT_FOUND_CONSUMER = 10014, NOT_FOUND_MESSAGE =
 static bool ask(struct mu_bus *bus, const char *what, struct mu_span body, struct mu_message **out, struct mu_error *err)
 {
     char subject[2 * MU_SUBJECT_MAX];
-    int len = snprintf(subject, sizeof(subject), "$JS.API.%s", what);
+    int len = snprintf(subject, sizeof(subject), "%s.%s", bus->api, what);
     if (len < 0 || (size_t)len >= sizeof(subject))
         return mu_fail(err, MU_BROKEN, "the API subject for %s is too long", what);
     if (!mu_bus_request(bus, subject, body, NULL, 0, API_TIMEOUT_MS, out, err))
@@ -56,6 +56,15 @@ static uint64_t unsigned_of(const json_t *object, const char *key)
     return (uint64_t)mu_json_int(object, key, 0);
 }
 
+/* Servers from 2.11 on note themselves in what they hold: the only way to learn a hub's version through a leaf. */
+static void note_hub(struct mu_bus *bus, const json_t *config)
+{
+    const char *version = mu_json_text(json_object_get(config, "metadata"), "_nats.ver");
+    if (!version || !bus->domain[0] || bus->hub_version[0])
+        return;
+    snprintf(bus->hub_version, sizeof(bus->hub_version), "%.30s", version);
+}
+
 bool mu_stream_find(struct mu_bus *bus, const char *stream, bool *found, struct mu_stream_state *out,
                     struct mu_error *err)
 {
@@ -71,6 +80,7 @@ bool mu_stream_find(struct mu_bus *bus, const char *stream, bool *found, struct 
     }
     if (code)
         return refused(doc, what, code, err);
+    note_hub(bus, json_object_get(doc, "config"));
     const json_t *state = json_object_get(doc, "state");
     struct mu_stream_state s = {
         .first_sequence = unsigned_of(state, "first_seq"), .last_sequence = unsigned_of(state, "last_seq"),

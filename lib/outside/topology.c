@@ -27,6 +27,14 @@ static struct mu_topology_item *add_item(struct builder *b, const char *kind, co
     return item;
 }
 
+size_t mu_topology_made(const struct mu_topology_report *r)
+{
+    size_t made = 0;
+    for (size_t i = 0; i < r->count; i++)
+        made += r->items[i].state == MU_ITEM_CREATED;
+    return made;
+}
+
 void mu_topology_report_free(struct mu_topology_report *r)
 {
     free(r->items);

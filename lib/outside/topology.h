@@ -20,6 +20,7 @@ struct mu_topology_report {
 };
 MU_MUST bool mu_topology(struct mu_bus *bus, const struct mu_config *config, enum mu_topology_do action,
                          struct mu_topology_report *out, struct mu_error *err);
+size_t mu_topology_made(const struct mu_topology_report *r); /* how many were created */
 void mu_topology_report_free(struct mu_topology_report *r);
 MU_DEFINE_AUTO_VALUE(struct mu_topology_report, mu_topology_report_free)
 

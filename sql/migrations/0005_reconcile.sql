@@ -45,7 +45,7 @@ create function muster.rides_needed(rides uuid[], ns int[]) returns setof uuid
     $$;
 comment on function muster.rides_needed is 'Those of the queue messages that an open task still has as its current one: their rows stand in the outbox.';
 
-create function muster.republish(of_task uuid, expected_n int, is_fresh boolean, who text) returns int
+create function muster.requeue(of_task uuid, expected_n int, is_fresh boolean) returns bytea
     language plpgsql volatile security definer set search_path = pg_catalog, muster
     as $$
 declare
@@ -67,9 +67,23 @@ begin
     insert into muster.outbox (ride_id, n, kind, subject, message_id, members, bytes, trace_id)
     values (of_task, next_n, 'task', 'muster.task.' || t.queue || '.' || t.priority || '.' || of_task, of_task || ':' || next_n,
             array[of_task], muster.ride_bytes(of_task, next_n, is_fresh, t.queue, t.priority, t.terms, array[t.body]), t.trace_id);
+    return t.task_digest;
+end
+$$;
+comment on function muster.requeue is 'The rows of muster.republish without its audit link: the digest of the task, or null if it has an outcome or another n meanwhile.';
+
+create function muster.republish(of_task uuid, expected_n int, is_fresh boolean, who text) returns int
+    language plpgsql volatile security definer set search_path = pg_catalog, muster
+    as $$
+declare
+    digest bytea := muster.requeue(of_task, expected_n, is_fresh);
+begin
+    if digest is null then
+        return null;
+    end if;
     perform pg_notify('muster_outbox', '');
-    perform muster.audit_append(who, 'republish', '[["task","' || of_task || '","' || encode(t.task_digest, 'hex') || '"]]');
-    return next_n;
+    perform muster.audit_append(who, 'republish', '[["task","' || of_task || '","' || encode(digest, 'hex') || '"]]');
+    return expected_n + 1;
 end
 $$;
 comment on function muster.republish is 'Queues an open task again, alone, as n + 1; null if it has an outcome or another n meanwhile.';
@@ -204,6 +218,9 @@ begin
     from truth x where p.job_id = x.job_id and p.finished_at is null and (p.done, p.bad) is distinct from (x.done, x.bad);
     get diagnostics mended = row_count;
     perform muster.stage_events(array(select muster.stage_finish(array(select job_id from muster.job_progress where finished_at is null))));
+    if mended > 0 then
+        perform muster.repaired(array['stage_recounted'], array[mended]);
+    end if;
     return mended;
 end
 $$;

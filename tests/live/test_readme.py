@@ -103,6 +103,7 @@ EXPECTED = {
     "nats service info": (0, lambda out: "muster.api.submit" in out),
     "muster db migrate": (0, lambda out: True),
     "muster db status": (0, lambda out: out.count("applied") >= 6 and "pending" not in out),
+    "muster audit verify": (0, lambda out: "the chain holds" in out),
     "muster setup --check": (0, lambda out: "MUSTER_TASKS" in out),
     "muster setup": (0, lambda out: "MUSTER_TASKS" in out),
 }

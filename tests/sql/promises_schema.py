@@ -38,6 +38,8 @@ def nothing_in_the_schema_is_open_to_everybody(world):
     for sql in ("select * from muster.job", "select muster.maintain()", "select * from report.job_status",
                 "select muster.end_task(gen_random_uuid(), 'cancelled', 'x', 'y')"):
         assert somebody.fails(sql) == "42501", sql
+    assert world.db.rows("""select p.proname from pg_proc p where p.pronamespace = 'muster'::regnamespace
+                            and has_function_privilege('somebody', p.oid, 'execute')""") == []
 
 
 def programs_work_through_functions_and_cannot_touch_tables(world):
@@ -58,12 +60,12 @@ def programs_work_through_functions_and_cannot_touch_tables(world):
 
 
 def every_function_that_a_program_calls_is_granted_to_its_role(world):
-    for program in ("dispatcher", "recorder"):
+    for program, role in (("dispatcher", "dispatcher"), ("recorder", "recorder"), ("cli", "auditor")):
         with open(os.path.join(ROOT, program, "statements.c")) as file:
             called = sorted(set(re.findall(r"\bmuster\.(\w+)\(", file.read())))
         assert called
         for name in called:
-            assert world.db.rows(f"""select has_function_privilege('muster_{program}', p.oid, 'execute') from pg_proc p
+            assert world.db.rows(f"""select has_function_privilege('muster_{role}', p.oid, 'execute') from pg_proc p
                 where p.pronamespace = 'muster'::regnamespace and p.proname = '{name}'""") == [["t"]], (program, name)
 
 

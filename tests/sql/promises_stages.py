@@ -2,7 +2,7 @@
 """What jobs of several tasks and the reconciler are promised."""
 import json
 
-from calls import FAIL, Job, Stream, accept, derive, plan_of, sha, tasks_of
+from calls import FAIL, Job, Stream, accept, array, derive, plan_of, sha, tasks_of
 
 
 def _planned(world, shards=3, **more):
@@ -214,3 +214,33 @@ def the_status_of_a_job_is_found_by_id_and_by_key(world):
     got = json.loads(world.db.one(f"select muster.job_status('{job.id}', null)"))
     assert (got["ok"], got["state"], got["result"], got["tasks"], got["done"]) == (True, "completed", "pass", 1, 1)
     assert world.db.one(f"select muster.job_status('{Job().id}', null)") is None
+
+
+def missing_tasks_are_queued_again_with_one_event_and_one_link_for_all(world):
+    jobs, stream = accept(world.db, *[Job() for _ in range(4)]), Stream()
+    stream.record(world.db, [stream.outcome(jobs[0])])
+    world.db.rows(f"select muster.republish('{jobs[1].id}', 1, false, 'test')")
+    ids, ns = array("uuid", [j.id for j in jobs] + [jobs[2].id]), array("int", [1] * 5)
+    links = int(world.db.one("select count(*) from muster.audit"))
+    again = {r[0] for r in world.db.rows(f"select muster.republish_missing({ids}, {ns})")}
+    assert again == {jobs[2].id, jobs[3].id}, "not those with an outcome or another n, and none twice"
+    rows = world.db.rows("select ride_id, n from muster.outbox where kind = 'task' and published_at is null and n = 2 order by 1")
+    assert rows == [[i, "2"] for i in sorted([jobs[1].id, jobs[2].id, jobs[3].id])], rows
+    events = world.db.rows("select convert_from(bytes, 'UTF8') from muster.outbox where subject = 'muster.event.operator.repaired'")
+    event = json.loads(events[0][0])["events"]
+    assert len(events) == len(event) == 1 and event[0]["what"] == "task_republished" and event[0]["count"] == 2, event
+    assert set(event[0]["task_ids"]) == again
+    assert int(world.db.one("select count(*) from muster.audit")) == links + 1 and world.db.one("select muster.audit_broken()") is None
+    assert world.db.rows(f"select muster.republish_missing({ids}, {ns})") == []
+    assert int(world.db.one("select count(*) from muster.audit")) == links + 1
+
+
+def what_was_repaired_is_one_message_with_an_event_for_each_kind(world):
+    world.db.rows("select muster.repaired(array['checkpoint_purged', 'pack_written'], array[3, 1])")
+    rows = world.db.rows("select subject, convert_from(bytes, 'UTF8') from muster.outbox")
+    assert [r[0] for r in rows] == ["muster.event.operator.repaired"], rows
+    events = json.loads(rows[0][1])["events"]
+    assert [(e["type"], e["what"], e["count"]) for e in events] == [
+        ("io.muster.event.v1.operator_repaired", "checkpoint_purged", 3), ("io.muster.event.v1.operator_repaired", "pack_written", 1)]
+    world.db.rows("select muster.repaired('{}', '{}')")
+    assert world.db.one("select count(*) from muster.outbox") == "1", "nothing to tell is no message"

@@ -12,6 +12,7 @@ import promises_restore
 import promises_schema
 import promises_space
 import promises_stages
+import promises_verify
 from cluster import Cluster, server_programs
 
 
@@ -30,7 +31,8 @@ def main():
     if not server_programs() or not shutil.which("psql"):
         print("no PostgreSQL server is installed")
         return 77
-    tests = [(name, f) for module in (promises_schema, promises_accept, promises_record, promises_space, promises_stages, promises_restore)
+    modules = (promises_schema, promises_accept, promises_record, promises_space, promises_stages, promises_restore, promises_verify)
+    tests = [(name, f) for module in modules
              for name, f in vars(module).items()
              if callable(f) and name.islower() and getattr(f, "__module__", "") == module.__name__ and not name.startswith("_")]
     print(f"1..{len(tests)}", flush=True)
