@@ -26,7 +26,7 @@ struct resubmission {
     struct mu_args *args;
     int64_t since_us;
     bool dry_run;
-    int64_t messages, jobs, known, missing, resubmitted, replayed, unreadable;
+    int64_t messages, jobs, known, missing, resubmitted, replaced, replayed, unreadable;
     int64_t oldest_us; /* of the events that the broker has; 0: it has none */
     json_t *conflicts;
 };
@@ -36,9 +36,7 @@ static void tell_conflict(struct resubmission *r, const struct mu_rows *rows, si
     const char *job = mu_row_text(rows, i, 0), *key = mu_row_text(rows, i, 1), *state = mu_row_text(rows, i, 2), *other = mu_row_text(rows, i, 3);
     if (json_array_size(r->conflicts) < CONFLICTS_SHOWN)
         json_array_append_new(r->conflicts, json_pack("{s:s,s:s,s:s,s:s}", "job_id", job, "id", key, "state", state, "belongs_to", other));
-    if (strcmp(state, "replaced") == 0)
-        fprintf(stderr, "muster: job %s is not submitted again: its key %s came again meanwhile, with the same body, as job %s\n", job, key, other);
-    else if (strcmp(state, "conflict") == 0)
+    if (strcmp(state, "conflict") == 0)
         fprintf(stderr, "muster: job %s is not submitted again: its key %s belongs to job %s meanwhile, which has another body\n", job, key, other);
     else
         fprintf(stderr, "muster: job %s cannot be submitted again: its event %s; submit it anew if it is still wanted\n", job,
@@ -58,9 +56,10 @@ static void count(struct resubmission *r, const struct mu_rows *rows)
         r->known += strcmp(state, "known") == 0;
         r->missing += strcmp(state, "missing") == 0;
         r->resubmitted += strcmp(state, "resubmitted") == 0;
-        if (!there)
+        r->replaced += strcmp(state, "replaced") == 0; /* the same submission is there as another job: nothing is missing */
+        if (!there && strcmp(state, "replaced") != 0)
             tell_conflict(r, rows, i);
-        else if (mu_row_id(rows, i, 0, &job))
+        else if (there && mu_row_id(rows, i, 0, &job))
             mu_arg_array_id(r->args, job);
     }
     mu_arg_array_end(r->args);
@@ -156,16 +155,17 @@ static bool walk(struct resubmission *r, struct mu_error *err)
 
 static void print(const struct resubmission *r)
 {
-    static const char *const headings[] = {"EVENTS FROM", "JOBS", "KNOWN", "MISSING", "RESUBMITTED", "RESULTS REPLAYED", "CONFLICTS"};
-    char oldest[MU_RFC3339_MAX] = "-", cells[6][32];
-    const int64_t numbers[] = {r->jobs, r->known, r->missing + r->resubmitted, r->resubmitted, r->replayed, (int64_t)json_array_size(r->conflicts)};
+    static const char *const headings[] = {"EVENTS FROM", "JOBS", "KNOWN", "MISSING", "RESUBMITTED", "REPLACED", "RESULTS REPLAYED", "CONFLICTS"};
+    char oldest[MU_RFC3339_MAX] = "-", cells[7][32];
+    const int64_t numbers[] = {r->jobs, r->known, r->missing + r->resubmitted, r->resubmitted, r->replaced, r->replayed, (int64_t)json_array_size(r->conflicts)};
     if (r->oldest_us)
         mu_rfc3339_format(r->oldest_us, oldest);
     if (r->cli->format == CLI_JSON) {
         MU_AUTO(mu_json_free) json_t *doc = json_pack(
-            "{s:b,s:b,s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:O}", "ok", json_array_size(r->conflicts) == 0 && !r->unreadable, "dry_run", r->dry_run,
+            "{s:b,s:b,s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:O}", "ok", json_array_size(r->conflicts) == 0 && !r->unreadable, "dry_run", r->dry_run,
             "oldest_event", oldest, "messages", (json_int_t)r->messages, "jobs", (json_int_t)r->jobs, "known", (json_int_t)r->known,
-            "missing", (json_int_t)numbers[2], "resubmitted", (json_int_t)r->resubmitted, "replayed", (json_int_t)r->replayed,
+            "missing", (json_int_t)numbers[2], "resubmitted", (json_int_t)r->resubmitted, "replaced", (json_int_t)r->replaced, "replayed",
+            (json_int_t)r->replayed,
             "unreadable", (json_int_t)r->unreadable, "conflicts", r->conflicts);
         cli_print_json(doc);
         return;
@@ -173,7 +173,7 @@ static void print(const struct resubmission *r)
     MU_AUTO(cli_table_free) struct cli_table *table = cli_table_new(headings, MU_COUNT(headings));
     for (size_t i = 0; i < MU_COUNT(numbers); i++)
         cli_thousands(numbers[i], cells[i]);
-    const char *const row[] = {oldest, cells[0], cells[1], cells[2], cells[3], cells[4], cells[5]};
+    const char *const row[] = {oldest, cells[0], cells[1], cells[2], cells[3], cells[4], cells[5], cells[6]};
     cli_table_add(table, row);
     cli_table_print(table);
 }

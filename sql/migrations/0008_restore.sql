@@ -199,6 +199,7 @@ create function muster.resubmit(message bytea, dry_run boolean)
 declare
     doc json := convert_from(message, 'UTF8')::json;
     who text;
+    dropped text;
 begin
     create temp table if not exists resubmit_row (
         o bigint, job uuid, key text, body_digest bytea, task bytea, terms_digest text, terms bytea, queue text, priority text,
@@ -250,10 +251,21 @@ begin
         perform muster.audit_append('operator', 'resubmit', '[' || string_agg('["job","' || job || '","' || encode(sha256(task), 'hex') || '"]', ',' order by o) || ']')
         from resubmit_row where state = 'resubmitted';
     end if;
+    -- whose submission lives on as another job is of no use to anybody: that one computes its own results
+    if not dry_run and exists (select from resubmit_row where state = 'replaced') then
+        with gone as (
+            delete from muster.quarantine q where q.reason = 'unknown_task' and q.job_id in (select job from resubmit_row where state = 'replaced')
+            returning q.created, q.sequence, q.index, q.bytes)
+        select string_agg('["quarantine","' || created || '/' || sequence || '/' || index || '","' || encode(sha256(bytes), 'hex') || '"]', ',' order by created, sequence, index)
+        into dropped from gone;
+        if dropped is not null then
+            perform muster.audit_append('operator', 'drop replaced', '[' || dropped || ']');
+        end if;
+    end if;
     return query select x.job, x.key, x.state, x.other from resubmit_row x order by x.o;
 end
 $$;
-comment on function muster.resubmit is 'Takes one message of job.accepted events and stores again, under their old ids, those jobs that are not known. Per job: known, missing (dry run), resubmitted; replaced or conflict: its key belongs to another job, of equal or of another body; without_task, damaged: the event does not carry what is needed.';
+comment on function muster.resubmit is 'Takes one message of job.accepted events and stores again, under their old ids, those jobs that are not known. Per job: known, missing (dry run), resubmitted; replaced or conflict: its key belongs to another job, of equal or of another body (results that were put aside for a replaced one are dropped, with a line in the audit trail); without_task, damaged: the event does not carry what is needed.';
 
 revoke all on function muster.intake_settle, muster.intake_lost, muster.intake_absent, muster.intake_went_back, muster.intake_tell,
     muster.replay_quarantine, muster.resubmit from public;

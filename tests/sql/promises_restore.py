@@ -66,11 +66,16 @@ def a_key_of_another_job_is_told_and_not_taken(world):
     world.db.rows(f"select muster.claim_keys(array['same', 'other'], {array('uuid', [j.id for j in new])}, "
                   f"{array('bytea', [KEYED, sha('another submission')])})")
     accept(world.db, *new)
+    stream = Stream()
+    stream.record(world.db, [stream.outcome(same), stream.outcome(other)])
     expected = {same.id: ["replaced", new[0].id], other.id: ["conflict", new[1].id], free.id: "missing"}
     assert _resubmit(world.db, _event(same, other, free), dry=True) == expected
     expected[free.id] = "resubmitted"
     assert _resubmit(world.db, _event(same, other, free)) == expected
     assert sorted(r[0] for r in world.db.rows("select job_id from muster.job")) == sorted([new[0].id, new[1].id, free.id])
+    assert world.db.rows("select job_id from muster.quarantine") == [[other.id]], "the replaced one's results are of no use"
+    assert world.db.one("select reason from muster.audit order by seq desc limit 1") == "drop replaced"
+    assert world.db.one("select muster.audit_broken()") is None
 
 
 def an_event_that_does_not_carry_its_task_or_other_terms_stores_nothing(world):
