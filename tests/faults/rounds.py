@@ -29,8 +29,8 @@ def case(number, title, start=None, fresh=False, short=True, once=False, needs=N
 
 
 class Round:
-    def __init__(self, site, case_, number, seed, long, want, watch):
-        self.site, self.case, self.number, self.seed, self.long = site, case_, number, seed, long
+    def __init__(self, site, case_, number, seed, long, want, watch, minutes=60):
+        self.site, self.case, self.number, self.seed, self.long, self.minutes = site, case_, number, seed, long, minutes
         self.rng = random.Random(seed)
         self.tag = f"r{number}x{zlib.crc32(f'{case_.name} {seed}'.encode()) % 10000}"
         self.checker, self.watch = Checker(site, want), watch

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The fault matrix: `./run faults [CASE…] [--seed S] [--rounds N] [--nats PROGRAM] [--sync-always] [--short] [--table] [--list]`.
+"""The fault matrix: `./run faults [CASE…] [--seed S] [--rounds N] [--nats PROGRAM] [--sync-always] [--short] [--minutes M]
+[--table] [--list]`.
 
 CASE is a name or a number of the matrix (tests/faults/README.md). Each round prints its seed, its figures and a verdict; a
 round that fails keeps its directory and says where. --short: one round of each case that fits into the test run. --table:
@@ -91,7 +92,7 @@ def run_round(bench, case, number, seed, long):
     figures, began = {}, time.monotonic()
     try:
         bench.open(case)
-        round_ = Round(bench.site, case, number, seed, long, bench.want, bench.watch)
+        round_ = Round(bench.site, case, number, seed, long, bench.want, bench.watch, bench.options.minutes)
         figures = round_.figures
         case.function(round_)
         verdict, why = "ok", None
@@ -153,6 +154,7 @@ def main(words):
     parser.add_argument("--nats", metavar="PROGRAM", help="another nats-server")
     parser.add_argument("--sync-always", action="store_true")
     parser.add_argument("--short", action="store_true")
+    parser.add_argument("--minutes", type=float, default=60, help="of the soak")
     parser.add_argument("--table", action="store_true")
     parser.add_argument("--list", action="store_true")
     options = parser.parse_args(words)

@@ -78,6 +78,11 @@ class Watch(threading.Thread):
         latest = {w.task: w for w in self.writes[-500:]}
         return {w.owner for w in latest.values() if not w.gone and not w.released and w.place is not None and time.monotonic() - w.at < 0.5}
 
+    def present(self):
+        """Keys that hold a state, not a marker, at this moment."""
+        latest = {(w.generation, w.task): w.gone for w in self.writes[:]}
+        return sum(1 for (generation, _), gone in latest.items() if not gone and generation == (self.generation, self.first_after))
+
     def store_changed(self):
         """The case has put back an older copy of the store: what follows is another generation."""
         self.first_after += 1
