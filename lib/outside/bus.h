@@ -153,6 +153,7 @@ struct mu_stream_state {
     char created[40];          /* as the server writes it: identity of the stream */
     uint64_t first_sequence, last_sequence, messages, bytes;
     int64_t max_bytes;
+    int64_t now_us; /* the broker's clock as it answered: ages of messages and consumers are told by it, never by ours */
 };
 MU_MUST bool mu_stream_find(struct mu_bus *bus, const char *stream, bool *found, struct mu_stream_state *out,
                             struct mu_error *err);

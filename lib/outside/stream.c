@@ -56,6 +56,22 @@ static uint64_t unsigned_of(const json_t *object, const char *key)
     return (uint64_t)mu_json_int(object, key, 0);
 }
 
+/* The broker writes nanoseconds; what is finer than a microsecond is cut off. */
+static int64_t parse_time(const char *text)
+{
+    char cut[40];
+    int64_t us = 0;
+    const char *dot = text ? strchr(text, '.') : NULL;
+    size_t digits = dot ? strspn(dot + 1, "0123456789") : 0;
+    if (!text)
+        return 0;
+    if (digits > 6) {
+        snprintf(cut, sizeof(cut), "%.*s%s", (int)(dot - text) + 7, text, dot + 1 + digits);
+        text = cut;
+    }
+    return mu_rfc3339_parse(mu_span_of(text), &us) ? us : 0;
+}
+
 bool mu_stream_find(struct mu_bus *bus, const char *stream, bool *found, struct mu_stream_state *out,
                     struct mu_error *err)
 {
@@ -73,31 +89,16 @@ bool mu_stream_find(struct mu_bus *bus, const char *stream, bool *found, struct 
         return refused(doc, what, code, err);
     const json_t *state = json_object_get(doc, "state");
     struct mu_stream_state s = {
+        .now_us = parse_time(mu_json_text(doc, "ts")),
         .first_sequence = unsigned_of(state, "first_seq"), .last_sequence = unsigned_of(state, "last_seq"),
         .messages = unsigned_of(state, "messages"), .bytes = unsigned_of(state, "bytes"),
         .max_bytes = mu_json_int(json_object_get(doc, "config"), "max_bytes", -1),
     };
-    if (!mu_copy_text(s.created, sizeof(s.created), mu_json_span(doc, "created")))
-        return mu_fail(err, MU_BROKEN, "the broker's answer to %s has no time of creation", what);
+    if (!mu_copy_text(s.created, sizeof(s.created), mu_json_span(doc, "created")) || !s.now_us)
+        return mu_fail(err, MU_BROKEN, "the broker's answer to %s does not tell its time or that of creation", what);
     *out = s;
     *found = true;
     return true;
-}
-
-/* The broker writes nanoseconds; what is finer than a microsecond is cut off. */
-static int64_t parse_time(const char *text)
-{
-    char cut[40];
-    int64_t us = 0;
-    const char *dot = text ? strchr(text, '.') : NULL;
-    size_t digits = dot ? strspn(dot + 1, "0123456789") : 0;
-    if (!text)
-        return 0;
-    if (digits > 6) {
-        snprintf(cut, sizeof(cut), "%.*s%s", (int)(dot - text) + 7, text, dot + 1 + digits);
-        text = cut;
-    }
-    return mu_rfc3339_parse(mu_span_of(text), &us) ? us : 0;
 }
 
 bool mu_consumer_find(struct mu_bus *bus, const char *stream, const char *consumer, bool *found,
