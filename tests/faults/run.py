@@ -22,7 +22,6 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "live"))
 
-import fault_site  # noqa: E402
 from checker import Broken, reference  # noqa: E402
 from marks import Skip  # noqa: E402
 from rounds import CASES, Round  # noqa: E402
@@ -65,16 +64,16 @@ class Bench:
 
     def open(self, case):
         """A case that needs no site of its own takes over that of the case before it, if it is set up alike."""
-        if self.site and not case.fresh and self.settings == case.settings:
+        if self.site and not case.fresh and self.settings == (case.site, case.settings):
             self.site.arrange(**(case.start or {}))
             return
         self.close()
-        self.site = fault_site.FaultSite(self.options.nats, self.options.sync_always, **case.settings)
+        self.site = case.site(self.options.nats, self.options.sync_always, **case.settings)
         self.site.arrange()
         self.want = reference(self.site)
         self.site.arrange(**(case.start or {}))
         self.watch = Watch(self.site.url)
-        self.settings = None if case.fresh else case.settings
+        self.settings = None if case.fresh else (case.site, case.settings)
 
     def close(self, keep=False):
         if self.watch:
