@@ -203,6 +203,7 @@ static bool read_version(struct mu_bus *bus, struct mu_error *err)
     const char *version = mu_json_text(info, "version");
     snprintf(bus->version, sizeof(bus->version), "%s", version ? version : "0");
     bus->max_payload = (size_t)mu_json_int(info, "max_payload", 1024 * 1024);
+    bus->clustered = mu_json_text(info, "cluster") != NULL;
     if (!mu_json_bool(info, "jetstream", false)) {
         mu_fail(err, MU_UNAVAILABLE, "the broker at %s:%s has JetStream switched off", host, port);
         return mu_hint(err, "add `jetstream { store_dir: … }` to its configuration");

@@ -5,6 +5,7 @@
 
 #include "outside/bus.h"
 
+#include <jansson.h>
 #include <nats/nats.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -40,6 +41,7 @@ struct mu_bus {
     char inbox_prefix[INBOX_MAX - 40];
     char version[32];
     size_t max_payload;
+    bool clustered; /* replicas answer direct gets, and may lag behind */
     pthread_mutex_t lock; /* of what follows */
     char refusal[200];    /* last text of the asynchronous error handler: missing permissions come only there */
     struct mu_pull *pulls;
@@ -87,6 +89,13 @@ struct arrival *message_new(natsMsg *m);
 MU_MUST bool bus_fault(struct mu_error *err, natsStatus s, const char *fmt, ...) MU_PRINTF(3, 4);
 /* Text of the last refusal by the server, or "". */
 void bus_refusal(struct mu_bus *bus, char out[200]);
+
+/* A stored message as STREAM.MSG.GET tells it: headers and data in base64. *out is the caller's; its time stamp is not set. */
+MU_MUST bool message_stored(const json_t *message, struct mu_message **out, struct mu_error *err);
+
+/* The message that `which` names ({"seq":…} or {"last_by_subj":…}), as the stream's leader sees it; *out NULL: there is none. */
+MU_MUST bool stream_ask_leader(struct mu_bus *bus, const char *stream, struct mu_span which, struct mu_message **out,
+                               struct mu_error *err);
 
 /* Reads a PubAck. False: it is none. */
 bool puback_parse(const struct mu_message *m, const char *stream, struct mu_puback *out);
