@@ -72,7 +72,7 @@ class Bench:
         self.site.arrange()
         self.want = reference(self.site)
         self.site.arrange(**(case.start or {}))
-        self.watch = Watch(self.site.url)
+        self.watch = Watch(self.site)
         self.settings = None if case.fresh else (case.site, case.settings)
 
     def close(self, keep=False):

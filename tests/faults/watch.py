@@ -24,9 +24,9 @@ class Write:
 
 
 class Watch(threading.Thread):
-    def __init__(self, url):
+    def __init__(self, site):
         super().__init__(daemon=True)
-        self.url, self.writes, self.ending = url, [], threading.Event()
+        self.site, self.writes, self.ending = site, [], threading.Event()
         self.generation, self.last, self.first_after = None, 0, 0
         self.start()
 
@@ -39,7 +39,7 @@ class Watch(threading.Thread):
 
     def _follow(self):
         """An ephemeral consumer of its own from the next sequence; ends with the connection."""
-        with Nats(self.url, timeout=2) as nats:
+        with Nats(self.site.url, timeout=2) as nats:
             info = nats.api("STREAM.INFO." + STREAM)
             created, last_sequence = info["created"], info["state"]["last_seq"]
             if created != self.generation or last_sequence < self.last:  # wiped, or an older copy of the store
