@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "leftovers.h"
-#include "base/clock.h"
 #include "base/log.h"
 #include "domain/names.h"
 #include "format/json.h"
@@ -133,7 +132,7 @@ bool leftovers_slice(struct leftovers *l, struct mu_error *err)
         }
         l->cursor = m->stream_sequence + 1;
         /* younger ones may be published or acknowledged at this moment */
-        if (mu_wall_us() - m->stored_us < 3 * l->d->config->task_ack_wait_ms * 1000)
+        if (state.now_us - m->stored_us < 3 * l->d->config->task_ack_wait_ms * 1000)
             continue;
         if (!read_suspect(l->d, m, &s, &readable, err) || (readable && !is_needed(l->d, &s, &needed, err)))
             return mu_while(err, "looking for leftovers");

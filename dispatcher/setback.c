@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "setback.h"
-#include "base/clock.h"
 #include "base/log.h"
 #include "intake.h"
 #include "renew.h"
@@ -106,12 +105,13 @@ static bool note(struct setback *s, const struct mu_stream_state *now, const str
     mu_arg_text(a, mu_span_of(now->created));
     mu_arg_i64(a, (int64_t)sequence);
     mu_arg_time_us(a, stored_us);
+    mu_arg_time_us(a, now->now_us);
     if (!mu_store_run(s->d->store, SQL_INTAKE_NOTE, a, NULL, err))
         return false;
     snprintf(s->created, sizeof(s->created), "%s", now->created);
     s->sequence = sequence;
     s->stored_us = stored_us;
-    s->noted_us = mu_wall_us();
+    s->noted_us = now->now_us;
     return true;
 }
 

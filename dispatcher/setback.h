@@ -13,7 +13,7 @@ struct setback {
     bool known;          /* what follows has been read from PostgreSQL */
     char created[40];    /* the intake's newest message, as noted last */
     uint64_t sequence;   /* 0: it was empty */
-    int64_t stored_us, noted_us;
+    int64_t stored_us, noted_us; /* by the broker's clock */
     bool missing;        /* one was not there at this look: deleted by hand, or by a renewal that was cut short */
 };
 /* Looks at all consumers that the dispatcher's topology has, but the recorder's: that program reads by sequence what

@@ -36,7 +36,7 @@ const struct mu_statement dispatcher_statements[SQL_COUNT] = {
     [SQL_DONE_TASKS] = {"done tasks", "select muster.done_tasks($1)"},
     [SQL_INTAKE_NOTED] = {"intake noted", "select created, sequence, (extract(epoch from stored_at) * 1000000)::bigint, "
                                               "(extract(epoch from noted_at) * 1000000)::bigint from muster.intake_noted()"},
-    [SQL_INTAKE_NOTE] = {"intake note", "select muster.intake_note($1::text, $2::bigint, $3)"},
+    [SQL_INTAKE_NOTE] = {"intake note", "select muster.intake_note($1::text, $2::bigint, $3, $4)"},
     [SQL_SPACE_BOUNDS] = {"space bounds", "select kind, created, sequence, (extract(epoch from stored_at) * 1000000)::bigint "
                                               "from muster.space_bounds()"},
     [SQL_INTAKE_SETTLE] = {"intake settle", "select muster.intake_settle($1::text, $2)"},

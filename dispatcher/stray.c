@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "stray.h"
-#include "base/clock.h"
 #include "base/log.h"
 #include "outside/kv.h"
 #include "statements.h"
@@ -31,7 +30,7 @@ static bool collect(struct stray *s, struct key *keys, size_t *count, struct mu_
             s->cursor = 0;
             return true;
         }
-        if ((!entry.present && !s->crowded) || mu_wall_us() - entry.stored_us < young_us ||
+        if ((!entry.present && !s->crowded) || s->broker_us - entry.stored_us < young_us ||
             !mu_id_parse(mu_span_of(k->text), &k->task))
             continue;
         k->sequence = entry.sequence;
@@ -91,6 +90,7 @@ static bool look_at_bucket(struct stray *s, struct mu_error *err)
         mu_log(MU_WARNING, "the bucket of checkpoints is half full, markers of tasks that are done go before their age",
                MU_N("bytes", (int64_t)state.bytes), MU_F("hint", "raise bucket.state_bytes if this stays"));
     s->crowded = crowded;
+    s->broker_us = found ? state.now_us : 0; /* without the bucket nothing follows */
     return true;
 }
 

@@ -12,6 +12,7 @@ struct stray {
     struct dispatcher *d;
     uint64_t cursor;     /* the walk goes on at this sequence of the bucket */
     bool crowded;        /* the bucket is half full */
+    int64_t broker_us;   /* the broker's clock at this look */
 };
 MU_MUST bool stray_slice(struct stray *s, struct mu_error *err);
 

@@ -92,12 +92,14 @@ static void write_state(const struct mu_progress *p, bool released, struct mu_te
     mu_text_putc(t, '}');
 }
 
-static bool find_mark(struct mu_bus *bus, const char *task_id, struct mu_mark *mark, bool *found,
+typedef bool getter(struct mu_bus *bus, const char *bucket, const char *key, struct mu_entry *out, struct mu_error *err);
+
+static bool find_mark(getter *get, struct mu_bus *bus, const char *task_id, struct mu_mark *mark, bool *found,
                       uint64_t *sequence, struct mu_error *err)
 {
     MU_AUTO(mu_entry_free) struct mu_entry e = {0};
     struct mu_error unreadable = {0};
-    if (!mu_kv_get(bus, MU_BUCKET_STATE, task_id, &e, err))
+    if (!get(bus, MU_BUCKET_STATE, task_id, &e, err))
         return false;
     *sequence = e.sequence;
     /* what nobody can read is as good as nothing, but its sequence counts */
@@ -124,7 +126,7 @@ static bool put_state(struct mu_progress *p, bool released, struct mu_error *err
     MU_AUTO(mu_mark_fini) struct mu_mark mark = {0};
     bool found;
     uint64_t sequence;
-    if (!find_mark(p->bus, p->task->id_text, &mark, &found, &sequence, err))
+    if (!find_mark(mu_kv_get_leader, p->bus, p->task->id_text, &mark, &found, &sequence, err))
         return false;
     bool mine = found ? strcmp(mark.incarnation, p->incarnation) == 0 && strcmp(mark.owner, p->agent) == 0 &&
                             mark.n <= p->n
@@ -170,7 +172,7 @@ bool mu_progress_claim(struct mu_progress *p, bool fresh, enum mu_decision *out,
     char digest[MU_DIGEST_HEX];
     bool found;
     mu_digest_format(&p->task->digest, digest);
-    if (!find_mark(p->bus, p->task->id_text, &mark, &found, &p->sequence, err))
+    if (!find_mark(mu_kv_get, p->bus, p->task->id_text, &mark, &found, &p->sequence, err))
         return mu_while(err, "reading the state of task %s", p->task->id_text);
     const struct mu_claim claim = {
         .n = p->n, .fresh = fresh, .incarnation = p->incarnation, .task_digest = digest};
@@ -225,6 +227,6 @@ bool mu_progress_is_mine(struct mu_bus *bus, const char *task_id, const char *in
     struct mu_error ignored = {0};
     bool found = false;
     uint64_t sequence;
-    return find_mark(bus, task_id, &mark, &found, &sequence, &ignored) && found &&
+    return find_mark(mu_kv_get_leader, bus, task_id, &mark, &found, &sequence, &ignored) && found &&
            strcmp(mark.incarnation, incarnation) == 0;
 }

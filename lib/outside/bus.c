@@ -220,6 +220,7 @@ static bool read_version(struct mu_bus *bus, struct mu_error *err)
     const char *version = mu_json_text(info, "version");
     snprintf(bus->version, sizeof(bus->version), "%.24s%s", version ? version : "0", bus->domain[0] ? " (leaf)" : "");
     bus->max_payload = (size_t)mu_json_int(info, "max_payload", 1024 * 1024);
+    bus->clustered = bus->domain[0] || mu_json_text(info, "cluster"); /* of a hub behind a leaf nothing is known */
     if (!bus->domain[0] && !mu_json_bool(info, "jetstream", false)) {
         mu_fail(err, MU_UNAVAILABLE, "the broker at %s:%s has JetStream switched off", host, port);
         return mu_hint(err, "add `jetstream { store_dir: … }` to its configuration; for a leaf node set nats.jetstream_domain to its hub's");

@@ -118,7 +118,7 @@ struct mu_pull_options {
     const char *stream, *consumer;
     size_t max_bytes;      /* 0: unbounded; the recorder bounds its batches */
     int64_t expires_ms;    /* 0: 60,000 */
-    int64_t heartbeat_ms;  /* 0: 20,000; behind a leaf node 5,000: a hub that is gone leaves us connected */
+    int64_t heartbeat_ms;  /* 0: 20,000; behind a leaf node and in a cluster 5,000: a hub or leader may go without a word */
     bool first_jitter;     /* spread the first request over 0-2 s (agents) */
 };
 MU_MUST bool mu_pull_open(struct mu_pull **out, struct mu_bus *bus, const struct mu_pull_options *options,
@@ -164,10 +164,12 @@ struct mu_stream_state {
     char created[40];          /* as the server writes it: identity of the stream */
     uint64_t first_sequence, last_sequence, messages, bytes;
     int64_t max_bytes;
+    int64_t now_us; /* the broker's clock as it answered: ages of messages and consumers are told by it, never by ours */
 };
 MU_MUST bool mu_stream_find(struct mu_bus *bus, const char *stream, bool *found, struct mu_stream_state *out,
                             struct mu_error *err);
-/* The message at a sequence by direct get; *out is NULL if it is not there (deleted, expired). */
+/* The message at a sequence by direct get; *out is NULL if it is not there (deleted, expired). In a cluster the leader has the
+ * last word on that: the replica that answered may lag behind. */
 MU_MUST bool mu_stream_get(struct mu_bus *bus, const char *stream, uint64_t sequence, struct mu_message **out,
                            struct mu_error *err);
 /* First message at or after `sequence` whose subject matches `filter`; *out NULL at the end. */

@@ -5,6 +5,7 @@
 
 #include "outside/bus.h"
 
+#include <jansson.h>
 #include <nats/nats.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -41,6 +42,7 @@ struct mu_bus {
     char version[40];
     char domain[MU_TOKEN_MAX], api[MU_API_MAX]; /* of JetStream: "" and "$JS.API", or those of a hub */
     size_t max_payload;
+    bool clustered; /* replicas answer direct gets, and may lag behind */
     pthread_mutex_t lock; /* of what follows */
     char hub_version[32]; /* behind a leaf: as a stream has told it */
     char refusal[200];    /* last text of the asynchronous error handler: missing permissions come only there */
@@ -93,6 +95,12 @@ void bus_refusal(struct mu_bus *bus, char out[200]);
 
 /* Notes a refusal for mu_bus_take_refusal; with the lock held. */
 void refusal_note(struct mu_bus *bus, const char *text);
+/* A stored message as STREAM.MSG.GET tells it: headers and data in base64. *out is the caller's; its time stamp is not set. */
+MU_MUST bool message_stored(const json_t *message, struct mu_message **out, struct mu_error *err);
+
+/* The message that `which` names ({"seq":…} or {"last_by_subj":…}), as the stream's leader sees it; *out NULL: there is none. */
+MU_MUST bool stream_ask_leader(struct mu_bus *bus, const char *stream, struct mu_span which, struct mu_message **out,
+                               struct mu_error *err);
 
 /* Reads a PubAck. False: it is none. */
 bool puback_parse(const struct mu_message *m, const char *stream, struct mu_puback *out);

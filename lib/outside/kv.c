@@ -27,6 +27,13 @@ static void fill_entry(struct mu_entry *out, const struct mu_message *m)
         mu_text_add(&out->value, m->body);
 }
 
+static void set_absent(struct mu_entry *out)
+{
+    mu_text_reset(&out->value);
+    out->present = false;
+    out->sequence = 0;
+}
+
 /* By the stream rather than by the key's own direct subject: one form of answer for get, walk and recorder. */
 bool mu_kv_get(struct mu_bus *bus, const char *bucket, const char *key, struct mu_entry *out, struct mu_error *err)
 {
@@ -39,9 +46,7 @@ bool mu_kv_get(struct mu_bus *bus, const char *bucket, const char *key, struct m
         return mu_while(err, "reading %s of bucket %s", key, bucket);
     int status = mu_message_status(m);
     if (status == 404) {
-        mu_text_reset(&out->value);
-        out->present = false;
-        out->sequence = 0;
+        set_absent(out);
         return true;
     }
     const char *sequence = mu_message_header(m, "Nats-Sequence");
@@ -50,6 +55,24 @@ bool mu_kv_get(struct mu_bus *bus, const char *bucket, const char *key, struct m
         return mu_fail(err, MU_UNAVAILABLE, "reading %s of bucket %s: status %d", key, bucket, status);
     m->stream_sequence = (uint64_t)number;
     fill_entry(out, m);
+    return mu_text_ok(&out->value, err);
+}
+
+bool mu_kv_get_leader(struct mu_bus *bus, const char *bucket, const char *key, struct mu_entry *out, struct mu_error *err)
+{
+    char stream[MU_SUBJECT_MAX], subject[MU_SUBJECT_MAX], which[MU_SUBJECT_MAX + 32];
+    MU_AUTO(mu_message_free) struct mu_message *m = NULL;
+    if (!bus->clustered)
+        return mu_kv_get(bus, bucket, key, out, err);
+    mu_stream_of_bucket(stream, bucket);
+    mu_subject_of_key(subject, bucket, key);
+    snprintf(which, sizeof(which), "{\"last_by_subj\":\"%s\"}", subject);
+    if (!stream_ask_leader(bus, stream, mu_span_of(which), &m, err))
+        return mu_while(err, "reading %s of bucket %s", key, bucket);
+    if (m)
+        fill_entry(out, m);
+    else
+        set_absent(out);
     return mu_text_ok(&out->value, err);
 }
 
@@ -82,7 +105,7 @@ static bool was_stored(struct mu_bus *bus, const char *bucket, const char *key, 
 {
     MU_AUTO(mu_entry_free) struct mu_entry now = {0};
     struct mu_error err = {0};
-    if (!mu_kv_get(bus, bucket, key, &now, &err) || !now.present || now.sequence <= expected)
+    if (!mu_kv_get_leader(bus, bucket, key, &now, &err) || !now.present || now.sequence <= expected)
         return false;
     *sequence = now.sequence;
     return mu_span_equal(mu_text_span(&now.value), value);

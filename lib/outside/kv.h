@@ -17,6 +17,10 @@ MU_DEFINE_AUTO_VALUE(struct mu_entry, mu_entry_free)
 
 MU_MUST bool mu_kv_get(struct mu_bus *bus, const char *bucket, const char *key, struct mu_entry *out,
                        struct mu_error *err);
+/* As the leader sees it: after a refused compare-and-set, and before anything is said or ended because of what is read. In a
+ * cluster replicas answer mu_kv_get, and they may lag behind; with a single server it is the same. */
+MU_MUST bool mu_kv_get_leader(struct mu_bus *bus, const char *bucket, const char *key, struct mu_entry *out,
+                              struct mu_error *err);
 /* Unconditional put; *sequence may be NULL. */
 MU_MUST bool mu_kv_put(struct mu_bus *bus, const char *bucket, const char *key, struct mu_span value,
                        uint64_t *sequence, struct mu_error *err);

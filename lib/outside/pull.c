@@ -18,7 +18,7 @@ bool mu_pull_open(struct mu_pull **out, struct mu_bus *bus, const struct mu_pull
     if (!p->options.expires_ms)
         p->options.expires_ms = 60000;
     if (!p->options.heartbeat_ms)
-        p->options.heartbeat_ms = bus->domain[0] ? 5000 : 20000;
+        p->options.heartbeat_ms = bus->clustered ? 5000 : 20000; /* a hub or a leader may die without a word to us */
     p->generation = mu_bus_generation(bus);
     p->next_ms = mu_clock_ms() + (options->first_jitter ? mu_random_below(2000) : 0);
     snprintf(p->reply_prefix, sizeof(p->reply_prefix), "%s.p%u", bus->inbox_prefix, atomic_fetch_add(&bus->next_inbox, 1));

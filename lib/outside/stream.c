@@ -4,8 +4,6 @@
 #include "base/clock.h"
 #include "format/json.h"
 
-#include <openssl/evp.h>
-
 #define API_TIMEOUT_MS 5000
 #define API_ANSWER_MAX ((size_t)4 << 20)
 
@@ -65,6 +63,22 @@ static void note_hub(struct mu_bus *bus, const json_t *config)
     snprintf(bus->hub_version, sizeof(bus->hub_version), "%.30s", version);
 }
 
+/* The broker writes nanoseconds; what is finer than a microsecond is cut off. */
+static int64_t parse_time(const char *text)
+{
+    char cut[40];
+    int64_t us = 0;
+    const char *dot = text ? strchr(text, '.') : NULL;
+    size_t digits = dot ? strspn(dot + 1, "0123456789") : 0;
+    if (!text)
+        return 0;
+    if (digits > 6) {
+        snprintf(cut, sizeof(cut), "%.*s%s", (int)(dot - text) + 7, text, dot + 1 + digits);
+        text = cut;
+    }
+    return mu_rfc3339_parse(mu_span_of(text), &us) ? us : 0;
+}
+
 bool mu_stream_find(struct mu_bus *bus, const char *stream, bool *found, struct mu_stream_state *out,
                     struct mu_error *err)
 {
@@ -83,31 +97,16 @@ bool mu_stream_find(struct mu_bus *bus, const char *stream, bool *found, struct 
     note_hub(bus, json_object_get(doc, "config"));
     const json_t *state = json_object_get(doc, "state");
     struct mu_stream_state s = {
+        .now_us = parse_time(mu_json_text(doc, "ts")),
         .first_sequence = unsigned_of(state, "first_seq"), .last_sequence = unsigned_of(state, "last_seq"),
         .messages = unsigned_of(state, "messages"), .bytes = unsigned_of(state, "bytes"),
         .max_bytes = mu_json_int(json_object_get(doc, "config"), "max_bytes", -1),
     };
-    if (!mu_copy_text(s.created, sizeof(s.created), mu_json_span(doc, "created")))
-        return mu_fail(err, MU_BROKEN, "the broker's answer to %s has no time of creation", what);
+    if (!mu_copy_text(s.created, sizeof(s.created), mu_json_span(doc, "created")) || !s.now_us)
+        return mu_fail(err, MU_BROKEN, "the broker's answer to %s does not tell its time or that of creation", what);
     *out = s;
     *found = true;
     return true;
-}
-
-/* The broker writes nanoseconds; what is finer than a microsecond is cut off. */
-static int64_t parse_time(const char *text)
-{
-    char cut[40];
-    int64_t us = 0;
-    const char *dot = text ? strchr(text, '.') : NULL;
-    size_t digits = dot ? strspn(dot + 1, "0123456789") : 0;
-    if (!text)
-        return 0;
-    if (digits > 6) {
-        snprintf(cut, sizeof(cut), "%.*s%s", (int)(dot - text) + 7, text, dot + 1 + digits);
-        text = cut;
-    }
-    return mu_rfc3339_parse(mu_span_of(text), &us) ? us : 0;
 }
 
 bool mu_consumer_find(struct mu_bus *bus, const char *stream, const char *consumer, bool *found,
@@ -160,12 +159,40 @@ static bool direct_get(struct mu_bus *bus, const char *stream, struct mu_span bo
     return true;
 }
 
+bool stream_ask_leader(struct mu_bus *bus, const char *stream, struct mu_span which, struct mu_message **out,
+                       struct mu_error *err)
+{
+    char what[MU_SUBJECT_MAX];
+    MU_AUTO(mu_json_free) json_t *doc = NULL;
+    int code = 0;
+    snprintf(what, sizeof(what), "STREAM.MSG.GET.%s", stream);
+    if (!ask_json(bus, what, which, &doc, &code, err))
+        return false;
+    if (code == NOT_FOUND_MESSAGE || code == DELETED_MESSAGE) {
+        *out = NULL;
+        return true;
+    }
+    if (code)
+        return refused(doc, what, code, err);
+    const json_t *message = json_object_get(doc, "message");
+    if (!message_stored(message, out, err))
+        return mu_while(err, "reading the broker's answer to %s", what);
+    (*out)->stored_us = parse_time(mu_json_text(message, "time"));
+    return true;
+}
+
 bool mu_stream_get(struct mu_bus *bus, const char *stream, uint64_t sequence, struct mu_message **out,
                    struct mu_error *err)
 {
     char body[64];
+    struct mu_message *m = NULL;
     int len = snprintf(body, sizeof(body), "{\"seq\":%llu}", (unsigned long long)sequence);
-    return direct_get(bus, stream, mu_span(body, (size_t)len), out, err);
+    if (!direct_get(bus, stream, mu_span(body, (size_t)len), &m, err))
+        return false;
+    if (!m && bus->clustered) /* a replica that lags behind does not have it yet */
+        return stream_ask_leader(bus, stream, mu_span(body, (size_t)len), out, err);
+    *out = m;
+    return true;
 }
 
 bool mu_stream_next(struct mu_bus *bus, const char *stream, uint64_t sequence, const char *filter,
@@ -179,50 +206,23 @@ bool mu_stream_next(struct mu_bus *bus, const char *stream, uint64_t sequence, c
     return direct_get(bus, stream, mu_span(body, (size_t)len), out, err);
 }
 
-/* The value of a header in the base64 block that STREAM.MSG.GET answers with. */
-static void find_header(const char *base64, const char *name, char *out, size_t size)
-{
-    unsigned char raw[4096];
-    size_t len = strlen(base64);
-    out[0] = '\0';
-    if (len > sizeof(raw) - 4 || len % 4)
-        return;
-    int got = EVP_DecodeBlock(raw, (const unsigned char *)base64, (int)len);
-    if (got < 0)
-        return;
-    raw[got] = '\0';
-    const char *at = strstr((const char *)raw, name);
-    if (!at || at[strlen(name)] != ':')
-        return;
-    at += strlen(name) + 1;
-    at += *at == ' ';
-    if (!mu_copy_text(out, size, mu_span(at, strcspn(at, "\r\n"))))
-        out[0] = '\0';
-}
-
 bool mu_stream_get_leader(struct mu_bus *bus, const char *stream, uint64_t sequence, bool *found,
                           char subject[MU_SUBJECT_MAX], char id[80], struct mu_error *err)
 {
-    char what[MU_SUBJECT_MAX], body[64];
-    MU_AUTO(mu_json_free) json_t *doc = NULL;
-    int code = 0;
-    snprintf(what, sizeof(what), "STREAM.MSG.GET.%s", stream);
+    char body[64];
+    MU_AUTO(mu_message_free) struct mu_message *m = NULL;
     int len = snprintf(body, sizeof(body), "{\"seq\":%llu}", (unsigned long long)sequence);
-    if (!ask_json(bus, what, mu_span(body, (size_t)len), &doc, &code, err))
+    if (!stream_ask_leader(bus, stream, mu_span(body, (size_t)len), &m, err))
         return false;
-    if (code == NOT_FOUND_MESSAGE || code == DELETED_MESSAGE) {
-        *found = false;
+    *found = m != NULL;
+    if (!m)
         return true;
-    }
-    if (code)
-        return refused(doc, what, code, err);
-    const json_t *message = json_object_get(doc, "message");
-    const char *headers = mu_json_text(message, "hdrs");
-    if (!mu_copy_text(subject, MU_SUBJECT_MAX, mu_json_span(message, "subject")))
+    const char *header = mu_message_header(m, "Nats-Msg-Id");
+    if (!mu_copy_text(subject, MU_SUBJECT_MAX, mu_span_of(m->subject)))
         return mu_fail(err, MU_REJECTED, "message %llu of %s has a subject longer than ours",
                        (unsigned long long)sequence, stream);
-    find_header(headers ? headers : "", "Nats-Msg-Id", id, 80);
-    *found = true;
+    if (!mu_copy_text(id, 80, mu_span_of(header ? header : "")))
+        id[0] = '\0'; /* none of ours */
     return true;
 }
 

@@ -101,11 +101,16 @@ create function muster.lock_beat(lock_name text, pid int, who text) returns void
     $$;
 comment on function muster.lock_beat is 'Notes that the holder of a duty is alive; from a connection other than the one that holds the lock.';
 
+create function muster.is_recent(noted timestamptz, moment timestamptz, ms int) returns boolean
+    language sql immutable parallel safe
+    as $$ select noted > moment - ms * interval '1 millisecond' and noted < moment + ms * interval '1 millisecond' $$;
+comment on function muster.is_recent is 'Was it noted within so many milliseconds? What lies farther in the future was noted before the clock was set back, and nobody knows how long ago.';
+
 create function muster.lock_stale(lock_name text, older_ms int) returns int
     language sql stable security definer set search_path = pg_catalog, muster
     as $$
     select backend_pid from muster.lock_holder
-    where name = lock_name and beat_at < clock_timestamp() - older_ms * interval '1 millisecond'
+    where name = lock_name and not muster.is_recent(beat_at, clock_timestamp(), older_ms)
     $$;
 comment on function muster.lock_stale is 'Backend of a holder whose last beat is too old, or null.';
 

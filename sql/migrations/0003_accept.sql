@@ -76,7 +76,7 @@ create function muster.outbox_pending(lim int, older_ms int, under_way uuid[])
     language sql stable security definer set search_path = pg_catalog, muster
     as $$
     select kind, ride_id, n, subject, message_id, bytes, trace_id from muster.outbox
-    where published_at is null and created_at <= now() - older_ms * interval '1 millisecond' and ride_id <> all (under_way)
+    where published_at is null and not muster.is_recent(created_at, now(), older_ms) and ride_id <> all (under_way)
     order by created_at limit lim
     $$;
 comment on function muster.outbox_pending is 'Messages that nobody has noted as published, oldest first, without those that the caller has sent already.';

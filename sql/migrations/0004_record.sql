@@ -479,7 +479,7 @@ begin
     insert into muster.recorder_position as p (minute, created, sequence, stored_at, noted_at)
     select date_trunc('minute', now()), stream_created, last_sequence, last_stored, clock_timestamp() where last_sequence is not null
     on conflict (minute) do update set created = excluded.created, sequence = excluded.sequence, stored_at = excluded.stored_at,
-        noted_at = excluded.noted_at;
+        noted_at = excluded.noted_at, ordinal = excluded.ordinal;
     if outcomes > 0 then
         perform muster.audit_append('recorder', 'record', '[' || string_agg(text, ',') || ']')
         from (select '["outcome","' || task || '","' || encode(determined, 'hex') || '"]' as text from batch_outcome where state = 'new'
@@ -497,13 +497,13 @@ create function muster.position_note(stream_created text, at_sequence bigint, at
     as $$
     insert into muster.recorder_position values (date_trunc('minute', clock_timestamp()), stream_created, at_sequence, at_stored, clock_timestamp())
     on conflict (minute) do update set created = excluded.created, sequence = excluded.sequence, stored_at = excluded.stored_at,
-        noted_at = excluded.noted_at
+        noted_at = excluded.noted_at, ordinal = excluded.ordinal
     $$;
 comment on function muster.position_note is 'Sets the position, in a commit of its own: the stream has gone back or is new.';
 
 create function muster.positions() returns table (created text, sequence bigint, stored_at timestamptz)
     language sql stable security definer set search_path = pg_catalog, muster
-    as $$ select created, sequence, stored_at from muster.recorder_position order by noted_at desc $$;
+    as $$ select created, sequence, stored_at from muster.recorder_position order by ordinal desc $$;
 comment on function muster.positions is 'Kept positions, the newest first; the first is the one that rules.';
 
 create function muster.positions_thin() returns void
@@ -511,7 +511,7 @@ create function muster.positions_thin() returns void
     as $$
     delete from muster.recorder_position p
     where noted_at < now() - interval '1 hour'
-      and exists (select from muster.recorder_position q where q.noted_at > p.noted_at and date_trunc('day', q.noted_at) = date_trunc('day', p.noted_at))
+      and exists (select from muster.recorder_position q where q.ordinal > p.ordinal and date_trunc('day', q.noted_at) = date_trunc('day', p.noted_at))
     $$;
 comment on function muster.positions_thin is 'Keeps one position per minute for an hour, then one per day.';
 

@@ -29,13 +29,14 @@ create function muster.intake_noted() returns table (created text, sequence bigi
     as $$ select created, sequence, stored_at, noted_at from muster.intake_mark $$;
 comment on function muster.intake_noted is 'The newest intake message that a leader has noted; no row if none has.';
 
-create function muster.intake_note(stream text, at_sequence bigint, at_stored timestamptz) returns void
+create function muster.intake_note(stream text, at_sequence bigint, at_stored timestamptz, broker_time timestamptz) returns void
     language sql volatile security definer set search_path = pg_catalog, muster
     as $$
-    insert into muster.intake_mark as m (created, sequence, stored_at) values (stream, at_sequence, at_stored)
-    on conflict (one) do update set created = excluded.created, sequence = excluded.sequence, stored_at = excluded.stored_at, noted_at = now()
+    insert into muster.intake_mark as m (created, sequence, stored_at, noted_at) values (stream, at_sequence, at_stored, broker_time)
+    on conflict (one) do update set created = excluded.created, sequence = excluded.sequence, stored_at = excluded.stored_at,
+        noted_at = excluded.noted_at
     $$;
-comment on function muster.intake_note is 'Notes the newest message of the intake.';
+comment on function muster.intake_note is 'Notes the newest message of the intake, and when by the broker''s clock, which also says how old a consumer is.';
 
 create function muster.rides_needed(rides uuid[], ns int[]) returns setof uuid
     language sql stable security definer set search_path = pg_catalog, muster set enable_hashjoin = off set enable_mergejoin = off
@@ -105,7 +106,7 @@ create function muster.reconcile_candidates(after_ride uuid, older_ms int, lim i
                 and (exists (select from muster.job j where j.job_id = m and j.n = o.n)
                      or exists (select from muster.task t where t.task_id = m and t.n = o.n))) as x
     ) as w
-    where o.kind = 'task' and o.ride_id > after_ride and o.published_at < now() - older_ms * interval '1 millisecond'
+    where o.kind = 'task' and o.ride_id > after_ride and not muster.is_recent(o.published_at, now(), older_ms)
       and (cardinality(w.open_members) > 0 or w.open = 0)
     order by o.ride_id limit lim
     $$;
@@ -114,9 +115,9 @@ comment on function muster.reconcile_candidates is 'Messages published long enou
 create function muster.reconcile_note(rides uuid[], missing boolean[]) returns void
     language sql volatile security definer set search_path = pg_catalog, muster
     as $$
-    update muster.outbox o set seen_missing_at = case when x.m then coalesce(o.seen_missing_at, clock_timestamp()) end
+    update muster.outbox o set seen_missing_at = case when x.m then least(o.seen_missing_at, clock_timestamp()) end
     from unnest(rides, missing) as x(r, m) where o.ride_id = x.r and o.kind = 'task'
-      and (o.seen_missing_at is not null) <> x.m
+      and ((o.seen_missing_at is not null) <> x.m or o.seen_missing_at > clock_timestamp())
     $$;
 comment on function muster.reconcile_note is 'Notes since when a message has been found neither queued nor held.';
 
@@ -132,7 +133,7 @@ declare
     r record;
     made int := 0;
 begin
-    for r in select * from muster.retry where next_at <= now() order by next_at limit lim for update skip locked loop
+    for r in select * from muster.retry where next_at <= now() or (next_at > now() + interval '10 minutes' and next_at < 'infinity') order by next_at limit lim for update skip locked loop
         if r.class = 'incomplete' and r.incomplete >= 5 then
             perform muster.end_task(r.task_id, 'exhausted', 'unrecordable', 'its findings could not be recorded completely five times');
             delete from muster.retry where task_id = r.task_id;

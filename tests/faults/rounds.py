@@ -12,25 +12,25 @@ CASES = {}
 
 
 class Case:
-    def __init__(self, function, number, title, settings, start, fresh, short, once, needs):
+    def __init__(self, function, number, title, settings, start, fresh, short, once, needs, site):
         self.function, self.number, self.title, self.settings = function, number, title, settings
         self.name = function.__name__
-        self.start, self.fresh, self.short, self.once, self.needs = start, fresh, short, once, needs
+        self.start, self.fresh, self.short, self.once, self.needs, self.site = start, fresh, short, once, needs, site
 
 
-def case(number, title, start=None, fresh=False, short=True, once=False, needs=None, **settings):
+def case(number, title, start=None, fresh=False, short=True, once=False, needs=None, site=FaultSite, **settings):
     """number: of the matrix. start: programs that run before the first round (None: the usual ones). fresh: a new site for
     each round. short: part of the short suite. once: takes long, one round is enough. needs: a function that gives a reason to
-    skip the case on this machine, or None."""
+    skip the case on this machine, or None. site: the class of its site, a FaultSite or one that is made of it."""
     def mark(function):
-        CASES[function.__name__] = Case(function, number, title, settings, start, fresh, short, once, needs)
+        CASES[function.__name__] = Case(function, number, title, settings, start, fresh, short, once, needs, site)
         return function
     return mark
 
 
 class Round:
-    def __init__(self, site, case_, number, seed, long, want, watch):
-        self.site, self.case, self.number, self.seed, self.long = site, case_, number, seed, long
+    def __init__(self, site, case_, number, seed, long, want, watch, minutes=60):
+        self.site, self.case, self.number, self.seed, self.long, self.minutes = site, case_, number, seed, long, minutes
         self.rng = random.Random(seed)
         self.tag = f"r{number}x{zlib.crc32(f'{case_.name} {seed}'.encode()) % 10000}"
         self.checker, self.watch = Checker(site, want), watch

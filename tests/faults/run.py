@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The fault matrix: `./run faults [CASE…] [--seed S] [--rounds N] [--nats PROGRAM] [--sync-always] [--short] [--table] [--list]`.
+"""The fault matrix: `./run faults [CASE…] [--seed S] [--rounds N] [--nats PROGRAM] [--sync-always] [--short] [--minutes M]
+[--table] [--list]`.
 
 CASE is a name or a number of the matrix (tests/faults/README.md). Each round prints its seed, its figures and a verdict; a
 round that fails keeps its directory and says where. --short: one round of each case that fits into the test run. --table:
@@ -21,7 +22,6 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "live"))
 
-import fault_site  # noqa: E402
 from checker import Broken, reference  # noqa: E402
 from marks import Skip  # noqa: E402
 from rounds import CASES, Round  # noqa: E402
@@ -64,16 +64,16 @@ class Bench:
 
     def open(self, case):
         """A case that needs no site of its own takes over that of the case before it, if it is set up alike."""
-        if self.site and not case.fresh and self.settings == case.settings:
+        if self.site and not case.fresh and self.settings == (case.site, case.settings):
             self.site.arrange(**(case.start or {}))
             return
         self.close()
-        self.site = fault_site.FaultSite(self.options.nats, self.options.sync_always, **case.settings)
+        self.site = case.site(self.options.nats, self.options.sync_always, **case.settings)
         self.site.arrange()
         self.want = reference(self.site)
         self.site.arrange(**(case.start or {}))
-        self.watch = Watch(self.site.url)
-        self.settings = None if case.fresh else case.settings
+        self.watch = Watch(self.site)
+        self.settings = None if case.fresh else (case.site, case.settings)
 
     def close(self, keep=False):
         if self.watch:
@@ -91,7 +91,7 @@ def run_round(bench, case, number, seed, long):
     figures, began = {}, time.monotonic()
     try:
         bench.open(case)
-        round_ = Round(bench.site, case, number, seed, long, bench.want, bench.watch)
+        round_ = Round(bench.site, case, number, seed, long, bench.want, bench.watch, bench.options.minutes)
         figures = round_.figures
         case.function(round_)
         verdict, why = "ok", None
@@ -153,6 +153,7 @@ def main(words):
     parser.add_argument("--nats", metavar="PROGRAM", help="another nats-server")
     parser.add_argument("--sync-always", action="store_true")
     parser.add_argument("--short", action="store_true")
+    parser.add_argument("--minutes", type=float, default=60, help="of the soak")
     parser.add_argument("--table", action="store_true")
     parser.add_argument("--list", action="store_true")
     options = parser.parse_args(words)

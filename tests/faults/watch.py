@@ -24,9 +24,9 @@ class Write:
 
 
 class Watch(threading.Thread):
-    def __init__(self, url):
+    def __init__(self, site):
         super().__init__(daemon=True)
-        self.url, self.writes, self.ending = url, [], threading.Event()
+        self.site, self.writes, self.ending = site, [], threading.Event()
         self.generation, self.last, self.first_after = None, 0, 0
         self.start()
 
@@ -39,7 +39,7 @@ class Watch(threading.Thread):
 
     def _follow(self):
         """An ephemeral consumer of its own from the next sequence; ends with the connection."""
-        with Nats(self.url, timeout=2) as nats:
+        with Nats(self.site.url, timeout=2) as nats:
             info = nats.api("STREAM.INFO." + STREAM)
             created, last_sequence = info["created"], info["state"]["last_seq"]
             if created != self.generation or last_sequence < self.last:  # wiped, or an older copy of the store
@@ -77,6 +77,11 @@ class Watch(threading.Thread):
         """Agents that own a task with a checkpoint at this moment."""
         latest = {w.task: w for w in self.writes[-500:]}
         return {w.owner for w in latest.values() if not w.gone and not w.released and w.place is not None and time.monotonic() - w.at < 0.5}
+
+    def present(self):
+        """Keys that hold a state, not a marker, at this moment."""
+        latest = {(w.generation, w.task): w.gone for w in self.writes[:]}
+        return sum(1 for (generation, _), gone in latest.items() if not gone and generation == (self.generation, self.first_after))
 
     def store_changed(self):
         """The case has put back an older copy of the store: what follows is another generation."""

@@ -5,8 +5,9 @@ import json
 import os
 import shutil
 
+import clocks
 from harness import wait_until
-from marks import own_site
+from marks import Skip, own_site
 from natsclient import Background
 
 SITE = {"task__ack_wait": "1s", "dispatcher__reconcile": "200ms", "worker__heartbeat": "500ms"}
@@ -139,6 +140,27 @@ def a_checkpoint_of_a_task_that_is_done_is_purged_and_that_of_an_open_one_stays(
     assert site.nats.kv("muster_state", still_open) and site.nats.kv("muster_state", stranger)
     worker = site.worker("a2")
     assert site.done(still_open)["result"] == "pass"
+
+
+@own_site
+def a_leader_whose_clock_is_a_day_behind_clears_up_all_the_same(site):
+    if clocks.missing():
+        raise Skip(clocks.missing())
+    clock = os.path.join(site.dir, "clock")
+    clocks.step(clock, -86400)
+    site.run("dispatcher", "muster-dispatcher", env=clocks.environment(clock))
+    site.recorder()
+    worker = site.worker("a1")
+    done = site.submit(_job("done"))["job_id"]
+    site.done(done)
+    assert worker.stop() == 0
+    site.nats.publish_stream(f"$KV.muster_state.{done}", json.dumps({"v": 1, "task_id": done}))
+    ride = {"v": 1, "ride_id": done, "n": 1, "queue": "default", "priority": "normal", "terms": {}, "tasks": [{"task_id": done}]}
+    _calm(site)
+    site.nats.publish_stream(f"muster.task.default.normal.{done}", json.dumps(ride), {"Nats-Msg-Id": f"{done}:again"})
+    site.nats.request("$JS.API.CONSUMER.MSG.NEXT.MUSTER_TASKS.w-default-normal", b'{"batch":1}')  # delivered, never acknowledged
+    wait_until(lambda: site.nats.kv("muster_state", done) is None, 30, "a purge of its checkpoint")
+    wait_until(lambda: site.nats.stream("MUSTER_TASKS")["messages"] == 0, 30, "a deletion of its message")
 
 
 @own_site

@@ -7,6 +7,7 @@ import sys
 import traceback
 
 import promises_accept
+import promises_clock
 import promises_record
 import promises_restore
 import promises_schema
@@ -31,7 +32,8 @@ def main():
     if not server_programs() or not shutil.which("psql"):
         print("no PostgreSQL server is installed")
         return 77
-    modules = (promises_schema, promises_accept, promises_record, promises_space, promises_stages, promises_restore, promises_verify)
+    modules = (promises_schema, promises_accept, promises_clock, promises_record, promises_space, promises_stages, promises_restore,
+               promises_verify)
     tests = [(name, f) for module in modules
              for name, f in vars(module).items()
              if callable(f) and name.islower() and getattr(f, "__module__", "") == module.__name__ and not name.startswith("_")]
