@@ -7,6 +7,7 @@
  * transaction; running it again, or twice at once, changes nothing. */
 #include "cli.h"
 #include "base/clock.h"
+#include "domain/names_rights.h"
 #include "format/schema.h"
 #include "outside/store.h"
 
@@ -216,6 +217,7 @@ enum cli_exit cli_resubmit(struct cli *cli)
     struct resubmission r = {.cli = cli};
     struct mu_error err = {0};
     enum cli_exit status = CLI_DONE;
+    cli->role = mu_role_name(MU_ROLE_OPERATOR);
     if (!take_words(&r, &status) || !(r.bus = cli_connect(cli, &status)))
         return status;
     r.args = mu_args_new();

@@ -100,6 +100,7 @@ static const struct row table[] = {
     {OPERATOR, PUB, "<kv>" MU_BUCKET_POLICY ".>"},
     {OPERATOR, PUB, "<api>.STREAM.INFO.*"},
     {OPERATOR, PUB, "<api>.CONSUMER.INFO.*.*"},
+    {OPERATOR, PUB, "<api>.DIRECT.GET." MU_STREAM_EVENTS},
     {OPERATOR, KEYS, MU_BUCKET_AGENTS},
     {OPERATOR, KEYS, MU_BUCKET_STATE},
     {OPERATOR, KEYS, MU_BUCKET_PACKS},

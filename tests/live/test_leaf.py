@@ -123,7 +123,7 @@ def every_program_works_behind_a_leaf_as_beside_the_hub(site):
     # the next agent goes on from the checkpoint of one that is killed, and a drained one hands back
     for worker in programs[2:]:
         assert worker.stop() == 0
-    slow = site.run("slow", "muster-worker", {"nats.url": leaf.leaf.url, "agent.id": "slow", "worker.read_limit": "40KiB"})
+    slow = site.run("slow", "muster-worker", {"nats.url": leaf.leaf.url, "agent.id": "slow", "worker.read_limit": "16KiB"})
     site.write("trades.csv", "symbol,isin\n" + "".join(f"T{i},{BAD if i % 100 == 7 else GOOD}\n" for i in range(3000)))
     assert _cli(site, leaf, "submit", "--pack", "identifiers@1", "--source", "file:trades.csv", "--id", "moved").returncode == 0
     with Nats(leaf.hub.url) as nats:

@@ -124,7 +124,7 @@ def with_the_rights_of_their_roles_programs_do_all_their_work(site):
     got = _cli(site, broker, "provisioner", "--set", "task.ack_wait=1s", "setup", "--check")
     assert got.returncode == 0, got
     # a killed agent, whose task goes on elsewhere from its checkpoint; then a drained one
-    slow = _program(site, broker, "a1-slow", "muster-worker", "worker_a1", **{"agent.id": "a1", "worker.read_limit": "40KiB"}) \
+    slow = _program(site, broker, "a1-slow", "muster-worker", "worker_a1", **{"agent.id": "a1", "worker.read_limit": "16KiB"}) \
         if workers[0].stop() == 0 and workers[1].stop() == 0 else None
     _trades(site, 3000)
     got = _cli(site, broker, "submitter", "submit", "--pack", "identifiers@1", "--source", "file:trades.csv", "--id", "moved")
@@ -140,6 +140,8 @@ def with_the_rights_of_their_roles_programs_do_all_their_work(site):
     assert operator.next(inbox).json()["draining"] is True
     wait_until(lambda: not site.programs[-1].alive(), 20, "a drained agent")
     assert operator.refused == []
+    got = _cli(site, broker, "operator", "db", "resubmit", "--dry-run")
+    assert got.returncode == 0, got
     # repaired: a message that vanished, a consumer that is gone, a checkpoint of a task that is done
     _cli(site, broker, "submitter", "submit", json.dumps({"id": "lost", "pack": "identifiers@1", "records": [{"isin": GOOD}]}))
     wait_until(lambda: site.value("select count(*) from muster.outbox where kind = 'task' and published_at is not null") == "1")
@@ -174,7 +176,7 @@ def with_the_rights_of_their_roles_programs_do_all_their_work(site):
 def _state_keys(broker):
     client = Client(broker, "operator")
     inbox = client.subscribe("_INBOX_operator.keys")
-    client.publish("$JS.API.DIRECT.GET.KV_muster_state", '{"seq":1,"next_by_subj":"$KV.muster_state.>"}', reply="_INBOX_operator.keys")
+    client.publish("$JS.API.DIRECT.GET.KV_muster_state", '{"last_by_subj":"$KV.muster_state.>"}', reply="_INBOX_operator.keys")
     answer = client.next(inbox)
     client.close()
     return answer.headers.get("Nats-Subject", "").encode() if b'"checkpoint":{' in answer.body else b""

