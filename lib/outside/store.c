@@ -5,7 +5,7 @@
 #include <assert.h>
 #include <unistd.h>
 
-#define SCHEMA_VERSION 7 /* of sql/migrations: the last file that this build knows */
+#define SCHEMA_VERSION 8 /* of sql/migrations: the last file that this build knows */
 
 /* What a session is set to, whatever the server's defaults are. */
 static const char session_settings[] =
