@@ -37,5 +37,14 @@ const struct mu_statement dispatcher_statements[SQL_COUNT] = {
     [SQL_INTAKE_NOTE] = {"intake note", "select muster.intake_note($1::text, $2::bigint, $3)"},
     [SQL_SPACE_BOUNDS] = {"space bounds", "select kind, created, sequence, (extract(epoch from stored_at) * 1000000)::bigint "
                                               "from muster.space_bounds()"},
+    [SQL_CANCEL] = {"cancel", "select answer, ride_id, n, subject, sequence, stream_created from muster.cancel($1::text, 'api')"},
+    [SQL_RETRY_BY_HAND] = {"retry by hand", "select muster.retry_by_hand($1::text, 'api')"},
+    [SQL_DEAD_LETTERS] = {"dead letters", "select muster.dead_letters($1::text)"},
+    [SQL_DEADLINES_DUE] = {"deadlines due", "select ride_id, n, subject, sequence, stream_created from muster.deadlines_due($1::int)"},
+    [SQL_POLICY_SEEN] = {"policy seen", "select muster.policy_seen($1::text, $2::text, $3::boolean, $4::boolean, $5::bigint)"},
+    [SQL_POLICY_REFUSED] = {"policy refused", "select muster.policy_refused($1::text, $2::text)"},
+    [SQL_POLICY_MISSING] = {"policy missing", "select muster.policy_missing($1)"},
+    [SQL_POLICY_UNWRITTEN] = {"policy unwritten", "select key, value from muster.policy_unwritten($1::int)"},
+    [SQL_POLICY_WRITTEN] = {"policy written", "select muster.policy_written($1::text, $2::text, $3::bigint)"},
     [SQL_POSITIONS] = {"positions", "select created, sequence from muster.positions() limit 1"},
 };
