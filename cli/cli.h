@@ -70,7 +70,9 @@ const char *cli_duration(int64_t ms, char out[32]);
 enum cli_exit cli_wait_jobs(struct cli *cli, struct mu_bus *bus, const json_t *job_ids, int64_t timeout_ms);
 
 enum cli_exit cli_agents(struct cli *cli);
+enum cli_exit cli_cancel(struct cli *cli);
 enum cli_exit cli_db(struct cli *cli);
+enum cli_exit cli_dead(struct cli *cli);
 enum cli_exit cli_dev(struct cli *cli);
 enum cli_exit cli_setup(struct cli *cli);
 enum cli_exit cli_status(struct cli *cli);

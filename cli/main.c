@@ -10,7 +10,9 @@
 
 static const struct cli_verb verbs[] = {
     {"agents", "[AGENT]", "the agents of the registry, and how long ago each was heard", cli_agents},
+    {"cancel", "JOB… | --filter KEY=VALUE… --reason WHY [--dry-run]", "cancel jobs that are queued or running", cli_cancel},
     {"db", "migrate|status", "the database schema: bring it up to date, or show where it stands", cli_db},
+    {"dead", "ls | show TASK | retry TASK… --reason WHY [--rate N]", "tasks that ended without a verdict; also by --filter KEY=VALUE", cli_dead},
     {"dev", "[--workers N] [--dir DIR] [--keep]", "a private broker, database and agents until Ctrl-C", cli_dev},
     {"setup", "[--check]", "create the streams, buckets and consumers that are missing; report differences", cli_setup},
     {"status", "JOB…", "the state of a job, by id or key", cli_status},
@@ -27,7 +29,7 @@ static void help(void)
          "  muster wait 0192f0c1-7c3a-7000-8000-000000000000 --timeout 10m\n"
          "\nverbs:");
     for (size_t i = 0; i < MU_COUNT(verbs); i++)
-        printf("  %-7s %-42s %s\n", verbs[i].name, verbs[i].arguments, verbs[i].sentence);
+        printf("  %-7s %-55s %s\n", verbs[i].name, verbs[i].arguments, verbs[i].sentence);
     puts("\noptions:\n"
          "  -s, --server URL       the broker (default: nats.url of the configuration, NATS_URL)\n"
          "  -c, --config FILE      configuration file\n"
