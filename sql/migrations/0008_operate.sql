@@ -516,8 +516,10 @@ begin
         select from muster.outbox o where o.ride_id = any (touched) and not o.ride_id = any (over) and j.job_id = any (o.members)))
       and exists (select from unnest(ended) as e where e between muster.id_floor(j.job_id) and muster.id_ceiling(j.job_id))
     on conflict (key) do update set value = excluded.value, actor = excluded.actor, reason = excluded.reason, changed_at = now(), sequence = null;
-    delete from muster.outbox o where o.ride_id = any (over) and o.published_at is null;
-    return query select o.ride_id, o.n, o.subject, o.sequence, o.stream_created from muster.outbox o where o.ride_id = any (over);
+    -- what is young and not noted as published may be on its way: noted, it is the reconciler's
+    delete from muster.outbox o where o.ride_id = any (over) and o.published_at is null and o.created_at < now() - interval '10 seconds';
+    return query select o.ride_id, o.n, o.subject, o.sequence, o.stream_created from muster.outbox o
+                 where o.ride_id = any (over) and o.published_at is not null;
 end
 $$;
 comment on function muster.end_jobs is 'Ends all open tasks of jobs. Returns the queue messages that nobody needs any more: to be deleted, then settled; the reconciler does what is left undone.';
