@@ -391,6 +391,7 @@ declare
     next_body bytea;
     plan json;
     held boolean;
+    first_at timestamptz := now();
     events text;
     rows text;
 begin
@@ -412,6 +413,10 @@ begin
                                  'ids', to_json(dead[1:20]))::text;
     end if;
     jobs := array(select distinct o.job_id from muster.outcome o where o.task_id = any (dead));
+    if rate is not null then -- behind what others, or the same in parts, have asked for
+        select greatest(first_at, max(t.next_at) + interval '1 second' / rate) into first_at
+        from muster.retry t where t.class = 'by_hand' and t.next_at < 'infinity';
+    end if;
     perform from muster.job j where j.job_id = any (jobs) order by j.job_id for no key update;
     for r in
         select a.*, d.document as terms, row_number() over (order by a.created_at, a.task_id) - 1 as place
@@ -439,7 +444,7 @@ begin
                     muster.ride_bytes(next_id, 1, false, r.queue, r.priority, r.terms, array[next_body]), r.trace_id);
         else
             insert into muster.retry (task_id, n, class, reason, queue, next_at)
-            values (next_id, 0, 'by_hand', left(q ->> 'reason', 100), r.queue, now() + coalesce(r.place / rate, 0) * interval '1 second' + held::int * interval '2 seconds');
+            values (next_id, 0, 'by_hand', left(q ->> 'reason', 100), r.queue, first_at + coalesce(r.place / rate, 0) * interval '1 second' + held::int * interval '2 seconds');
         end if;
         -- its counters go out of the job's sums with it (muster.verdict); here it is counted as open again
         insert into muster.job_progress as p (job_id, stage, expected) values (r.job_id, 'first', 1)
@@ -453,7 +458,7 @@ begin
     end if;
     if made <> '{}' then
         update muster.policy set value = null, sequence = null, changed_at = now()
-        where key = any (array(select 'job.' || x from unnest(jobs) as x));
+        where key = any (array(select 'job.' || j.job_id from muster.job j where j.job_id = any (jobs) and not j.cancelled));
         perform muster.event_row('job.retried', events);
         perform pg_notify('muster_outbox', '');
         perform muster.audit_append(who, 'retry: ' || (q ->> 'reason'), '[' || rows || ']');

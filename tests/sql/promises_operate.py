@@ -198,7 +198,7 @@ def a_shard_is_retried_as_that_shard(world):
     assert _ask(world, "retry", filter={"reason": "source_changed"}, reason="put back")["done"] == 1
     task = Retried(world, tasks[2])
     old, new = json.loads(tasks[2].body), json.loads(task.body)
-    assert new == dict(old, task_id=task.id)
+    assert new == dict(old, task_id=task.id) and task.body == json.dumps(new, separators=(",", ":")).encode(), "no key twice"
     assert task.id == derive(job.id, job.id, plan_of(3)["digest"], "scan", "2", "2")
     assert world.db.rows("select done, bad, finished_at, result from muster.job_progress") == [["2", "0", None, None]]
     assert _report(world, job) == ["running", None, None, "4", "3", "20"]
@@ -258,6 +258,12 @@ def retries_at_a_rate_are_spread_over_time(world):
     assert world.db.rows("select round(extract(epoch from next_at - now() + now() - created_at) * 10) from muster.retry order by next_at") == \
         [["0"], ["5"], ["10"], ["15"], ["20"]]
     assert world.db.one("select count(*) from muster.outbox where kind = 'task'") == "0"
+    more = accept(world.db, Job())
+    stream.record(world.db, [stream.outcome(more, **ERROR)])
+    assert _ask(world, "retry", job_id=more.id, reason="again", rate=2)["done"] == 1
+    assert world.db.one("select round(extract(epoch from max(next_at) - min(next_at)) * 10) from muster.retry") == "25", "behind the others"
+    _cancel(world, job_id=more.id)
+    world.db.rows("update muster.retry set next_at = now() + interval '1 hour' where next_at > (select min(next_at) from muster.retry)")
     assert world.db.one("select muster.retry_due(10)") == "1"
     assert world.db.rows("select n, message_id = ride_id || ':1' from muster.outbox where kind = 'task'") == [["1", "t"]]
     world.db.rows("update muster.retry set next_at = now() where next_at < 'infinity'")
@@ -408,16 +414,16 @@ def new_findings_after_an_administrative_end_are_late_and_no_alarm(world):
     assert world.db.rows("select * from muster.finding") == [] and world.db.rows("select * from muster.quarantine") == []
 
 
-def a_batch_and_a_cancel_of_the_same_job_wait_for_each_other(world):
+def a_batch_waits_for_who_ends_tasks_of_its_job_and_never_in_a_circle(world):
     job, stream = _planned(world)
     tasks = tasks_of(world.db, job)
-    other = world.session()
+    other, look = world.session(), world.session()
     other.rows("begin")
-    other.rows(f"select * from muster.cancel({literal(json.dumps({'job_id': job.id, 'reason': 'x'}))}, 'test')")
-    world.db.send(stream.call([stream.outcome(t, records=10, rules=TEN) for t in reversed(tasks)]))
-    look = world.session()
+    other.rows(f"select muster.end_task('{tasks[2].id}', 'exhausted', 'crashed', 'x')")
+    world.db.send(stream.call([stream.outcome(t, records=10, rules=TEN) for t in tasks]))
     while look.one("select count(*) from pg_locks where not granted") == "0":
         pass
+    other.rows(f"select * from muster.cancel({literal(json.dumps({'job_id': job.id, 'reason': 'x'}))}, 'test')")
     other.rows("commit")
     assert world.db.answer()[0][3] == "3", "all late"
     assert world.db.rows("select done, bad, result from muster.job_progress") == [["3", "3", "cancelled"]]
