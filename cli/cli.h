@@ -75,7 +75,9 @@ enum cli_exit cli_wait_jobs(struct cli *cli, struct mu_bus *bus, const json_t *j
 
 enum cli_exit cli_agents(struct cli *cli);
 enum cli_exit cli_audit(struct cli *cli);
+enum cli_exit cli_cancel(struct cli *cli);
 enum cli_exit cli_db(struct cli *cli);
+enum cli_exit cli_dead(struct cli *cli);
 enum cli_exit cli_dev(struct cli *cli);
 enum cli_exit cli_permissions(struct cli *cli);
 enum cli_exit cli_resubmit(struct cli *cli); /* `db resubmit` */

@@ -12,7 +12,9 @@
 static const struct cli_verb verbs[] = {
     {"agents", "[AGENT]", "the agents of the registry, and how long ago each was heard", cli_agents},
     {"audit", "verify [--from SEQ] [--to SEQ]", "does the audit trail hold, link by link; status 1 if not", cli_audit},
+    {"cancel", "JOB… | --filter KEY=VALUE… --reason WHY [--dry-run]", "cancel jobs that are queued or running", cli_cancel},
     {"db", "migrate|status|resubmit", "the database: bring its schema up to date, show where it stands; after a restore, resubmit", cli_db},
+    {"dead", "ls | show TASK | retry TASK… --reason WHY [--rate N]", "tasks that ended without a verdict; also by --filter KEY=VALUE", cli_dead},
     {"dev", "[--workers N] [--dir DIR] [--keep]", "a private broker, database and agents until Ctrl-C", cli_dev},
     {"permissions", "[--agent ID] [--queue Q]…", "the rights of each role, as a block of nats-server's configuration", cli_permissions},
     {"setup", "[--check]", "create the streams, buckets and consumers that are missing; report differences", cli_setup},
@@ -30,7 +32,7 @@ static void help(void)
          "  muster wait 0192f0c1-7c3a-7000-8000-000000000000 --timeout 10m\n"
          "\nverbs:");
     for (size_t i = 0; i < MU_COUNT(verbs); i++)
-        printf("  %-11s %-42s %s\n", verbs[i].name, verbs[i].arguments, verbs[i].sentence);
+        printf("  %-11s %-55s %s\n", verbs[i].name, verbs[i].arguments, verbs[i].sentence);
     puts("\n  muster db resubmit [--since TIME] [--dry-run]\n"
          "      after the database came back at an older state: stores the jobs that it does not know any more again, under\n"
          "      their old ids, from the job.accepted events that the broker has, and records the results that were put aside\n"

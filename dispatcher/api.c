@@ -3,14 +3,20 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "batch.h"
+#include "daemon/failpoint.h"
+#include "operate.h"
+#include "policy.h"
 #include "refusal.h"
 #include "statements.h"
 
-enum { SUBMIT, STATUS, PING, ENDPOINTS };
+enum { SUBMIT, STATUS, PING, CANCEL, RETRY, DEAD, ENDPOINTS };
 static const struct mu_endpoint endpoints[ENDPOINTS] = {
     [SUBMIT] = {"submit", MU_SUBJECT_API "submit"},
     [STATUS] = {"status", MU_SUBJECT_API "status"},
     [PING] = {"ping", MU_SUBJECT_API "ping"},
+    [CANCEL] = {"cancel", MU_SUBJECT_API "cancel"},
+    [RETRY] = {"retry", MU_SUBJECT_API "retry"},
+    [DEAD] = {"dead", MU_SUBJECT_API "dead"},
 };
 #define INTAKE_AT_ONCE 500
 
@@ -57,11 +63,21 @@ static void refuse(struct dispatcher *d, size_t endpoint, const struct mu_messag
 }
 
 /* What anybody is told while the database is away. */
-static void unavailable(struct mu_error *err)
+static void unavailable(struct mu_error *err, const char *consequence, const char *hint)
 {
     mu_error_clear(err);
-    mu_fail_code(err, MU_UNAVAILABLE, "unavailable", "the database cannot be reached; nothing is stored");
-    mu_hint(err, "send it again later, or publish it to %s, which stores it now", MU_SUBJECT_INTAKE);
+    mu_fail_code(err, MU_UNAVAILABLE, "unavailable", "the database cannot be reached; %s", consequence);
+    mu_hint(err, "%s", hint);
+}
+
+static void not_stored(struct mu_error *err)
+{
+    unavailable(err, "nothing is stored", "send it again later, or publish it to " MU_SUBJECT_INTAKE ", which stores it now");
+}
+
+static void not_done(struct mu_error *err)
+{
+    unavailable(err, "nothing is done", "ask again later: doing it twice is doing it once");
 }
 
 static bool find_status(struct dispatcher *d, const struct mu_message *m, struct mu_rows **rows, struct mu_error *err)
@@ -83,7 +99,7 @@ static bool find_status(struct dispatcher *d, const struct mu_message *m, struct
     mu_arg_text(d->args, job.at ? mu_span_of("") : key);
     if (!mu_store_run(d->store, SQL_JOB_STATUS, d->args, rows, err)) {
         if (err->fault == MU_UNAVAILABLE)
-            unavailable(err);
+            not_stored(err);
         return false;
     }
     if (mu_row_null(*rows, 0, 0))
@@ -97,7 +113,7 @@ static void status(struct dispatcher *d, const struct mu_message *m)
     MU_AUTO(mu_rows_free) struct mu_rows *rows = NULL;
     int64_t began = mu_clock_us();
     if (d->store_next_ms)
-        unavailable(&err);
+        not_stored(&err);
     else if (find_status(d, m, &rows, &err)) {
         mu_service_answer(d->service, STATUS, m->reply, mu_row_span(rows, 0, 0), NULL, mu_clock_us() - began);
         return;
@@ -105,6 +121,30 @@ static void status(struct dispatcher *d, const struct mu_message *m)
     if (!mu_store_alive(d->store) && !d->store_next_ms)
         d->store_next_ms = mu_clock_ms();
     refuse(d, STATUS, m, &err);
+}
+
+/* The answer follows the commit; agents and queue hear of it at once, or from the leader if that fails here. */
+static void operate(struct dispatcher *d, size_t endpoint, const struct mu_message *m)
+{
+    static const enum operation operations[ENDPOINTS] = {[CANCEL] = OPERATE_CANCEL, [RETRY] = OPERATE_RETRY, [DEAD] = OPERATE_DEAD};
+    struct mu_error err = {0}, later = {0};
+    MU_AUTO(mu_rows_free) struct mu_rows *rows = NULL;
+    int64_t began = mu_clock_us();
+    if (d->store_next_ms || !operate_run(d, operations[endpoint], m->body, &rows, &err)) {
+        if (d->store_next_ms || err.fault == MU_UNAVAILABLE)
+            not_done(&err);
+        if (!mu_store_alive(d->store) && !d->store_next_ms)
+            d->store_next_ms = mu_clock_ms();
+        refuse(d, endpoint, m, &err);
+        return;
+    }
+    if (endpoint != DEAD && !policy_write(d, &later))
+        mu_log_failure(MU_WARNING, &later, "agents are told by the leader");
+    MU_FAILPOINT("dispatcher.after_policy");
+    mu_service_answer(d->service, endpoint, m->reply, mu_row_span(rows, 0, 0), NULL, mu_clock_us() - began);
+    mu_error_clear(&later);
+    if (endpoint == CANCEL && !operate_withdraw(d, rows, 1, &later))
+        mu_log_failure(MU_WARNING, &later, "the reconciler deletes the queue messages");
 }
 
 /* Touches no database. */
@@ -118,11 +158,11 @@ static void submit(struct dispatcher *d, struct mu_message *m)
 {
     struct mu_error err = {0};
     if (d->store_next_ms)
-        unavailable(&err);
+        not_stored(&err);
     else if (batch_add(d->batch, m, false, SUBMIT, &err))
         return;
     else if (err.fault == MU_UNAVAILABLE)
-        unavailable(&err);
+        not_stored(&err);
     refuse(d, SUBMIT, m, &err);
     mu_message_free(m);
 }
@@ -147,7 +187,10 @@ void api_refuse(struct dispatcher *d)
     size_t endpoint = 0;
     while ((m = mu_service_take(d->service, &endpoint))) {
         struct mu_error err = {0};
-        unavailable(&err);
+        if (endpoint == SUBMIT || endpoint == STATUS)
+            not_stored(&err);
+        else
+            not_done(&err);
         if (endpoint == PING)
             ping(d, m);
         else
@@ -168,8 +211,10 @@ void api_take(struct dispatcher *d)
         }
         if (endpoint == STATUS)
             status(d, m);
-        else
+        else if (endpoint == PING)
             ping(d, m);
+        else
+            operate(d, endpoint, m);
         mu_message_free(m);
     }
     take_intake(d);

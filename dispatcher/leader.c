@@ -3,8 +3,10 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "leftovers.h"
+#include "operate.h"
 #include "outside/lock.h"
 #include "outside/topology.h"
+#include "policy.h"
 #include "publish.h"
 #include "reconcile.h"
 #include "resolve.h"
@@ -16,6 +18,7 @@
 #define BEAT_MS 1000
 #define TRY_MS 2000
 #define SWEEP_MS 2000       /* rows of the outbox that nobody has published */
+#define POLICY_MS 1000
 #define RECOUNT_MS 30000
 #define RARELY 2             /* what is looked at once in so many passes of the reconciler */
 #define MAINTAIN_MS 3600000
@@ -29,12 +32,14 @@ static const struct mu_duty duty = {
 struct leader {
     struct dispatcher *d;
     struct mu_lock lock;
-    int64_t try_ms, beat_ms, sweep_ms, reconcile_ms, recount_ms, maintain_ms, setback_ms, space_ms, stray_ms, broker_lost_ms;
+    int64_t try_ms, beat_ms, sweep_ms, policy_ms, reconcile_ms, recount_ms, maintain_ms, setback_ms, space_ms, stray_ms,
+        broker_lost_ms;
     struct reconciler reconciler;
     struct leftovers leftovers;
     struct setback setback;
     struct space space;
     struct stray stray;
+    struct policies policies;
     char created[40];      /* of MUSTER_TASKS, as last seen: another one means that the store was wiped */
 };
 
@@ -50,6 +55,7 @@ bool leader_new(struct leader **out, struct dispatcher *d, struct mu_error *err)
     l->setback.d = d;
     l->space.d = d;
     l->stray.d = d;
+    l->policies.d = d;
     *out = l;
     return true;
 }
@@ -83,6 +89,7 @@ static bool try_to_lead(struct leader *l, struct mu_error *err)
     if (!l->lock.held)
         return true;
     l->setback.known = false; /* another leader may have noted it meanwhile */
+    l->policies.walked = false;
     mu_say(MU_INFO, "leading: reconciling, retries and partitions are done here");
     return true;
 }
@@ -113,13 +120,17 @@ static bool look_at_stream(struct leader *l, struct mu_error *err)
     return true;
 }
 
+static bool retries(struct leader *l, struct mu_error *err)
+{
+    mu_args_reset(l->d->args);
+    mu_arg_i64(l->d->args, RETRIES_AT_ONCE);
+    return mu_store_run(l->d->store, SQL_RETRY_DUE, l->d->args, NULL, err);
+}
+
 static bool sweep(struct leader *l, struct mu_error *err)
 {
-    struct mu_args *a = l->d->args;
     size_t sent = 0;
-    mu_args_reset(a);
-    mu_arg_i64(a, RETRIES_AT_ONCE);
-    return mu_store_run(l->d->store, SQL_RETRY_DUE, a, NULL, err) &&
+    return operate_deadlines(l->d, err) && retries(l, err) &&
            publisher_sweep(l->d->publisher, SWEEP_MS, &sent, err);
 }
 
@@ -185,6 +196,8 @@ bool leader_step(struct leader *l, int64_t *next_ms, struct mu_error *err)
         if (again_ms < *next_ms)
             *next_ms = again_ms;
     }
+    if (due(&l->policy_ms, POLICY_MS, now, next_ms) && !policies_look(&l->policies, err))
+        return false;
     if (due(&l->setback_ms, RARELY * pass_ms, now, next_ms) && !setback_look(&l->setback, err))
         return false;
     if (due(&l->space_ms, pass_ms, now, next_ms) && !space_look(&l->space, err))

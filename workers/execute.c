@@ -167,6 +167,11 @@ bool mu_work_is_deferral(const struct mu_error *err)
     return false;
 }
 
+bool mu_work_is_stopped(const struct mu_error *err)
+{
+    return err->fault == MU_UNAVAILABLE && strcmp(err->code, "stopped") == 0;
+}
+
 /* Counters and findings of a run that did not reach its end say nothing; what has left of them stays marked
  * partial. */
 void mu_work_write_failure(const struct mu_work *k, const struct mu_error *why, struct mu_text *out)

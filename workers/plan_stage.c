@@ -49,6 +49,8 @@ bool mu_work_plan(struct mu_work *k, struct mu_error *err)
             return false;
         at += (int64_t)len;
         bool go_on = mu_worker_tick(k->w);
+        if (!mu_work_wanted(k, err))
+            return false;
         if (!last && (!go_on || mu_clock_ms() >= k->checkpoint_ms) && !mu_work_checkpoint(k, !go_on, err))
             return false;
     } while (!last);

@@ -76,6 +76,8 @@ static bool run_small(struct going *g, const struct mu_task *task, struct mu_err
 {
     MU_AUTO(mu_work_fini) struct mu_work k = {.w = g->w, .d = g->d, .ride = g->ride, .task = task};
     struct mu_error why = {0};
+    if (!mu_worker_wants(g->w, task))
+        return true;
     mu_lease_run(g->w->lease, g->d, g->ride, task);
     mu_lease_moved(g->w->lease);
     bool done = mu_work_run(&k, &g->outcome, &g->tally, &why);
@@ -124,6 +126,16 @@ static void run_together(struct going *g)
 
 enum member { MEMBER_DONE, MEMBER_SKIPPED, MEMBER_STOP };
 
+/* A task that may be told to stop. */
+static bool run_noted(struct going *g, struct mu_work *k, struct mu_error *why)
+{
+    g->w->running = k->task;
+    bool done = mu_work_run(k, &g->outcome, &g->tally, why);
+    g->w->running = NULL;
+    g->w->stopped = false;
+    return done;
+}
+
 /* Runs one task whose progress is ours; what it ended with is in g->message. MEMBER_STOP: *why says how the
  * delivery ends. */
 static enum member run_claimed(struct going *g, struct mu_work *k, enum mu_decision decision,
@@ -132,8 +144,13 @@ static enum member run_claimed(struct going *g, struct mu_work *k, enum mu_decis
     if (decision == MU_GIVE_UP) {
         mu_work_write_exhausted(k, &g->outcome);
         mu_worker_event(g->w, "failed", k->task, "exhausted");
-    } else if (!mu_work_run(k, &g->outcome, &g->tally, why)) {
+    } else if (!run_noted(g, k, why)) {
         forget(g);
+        if (mu_work_is_stopped(why)) {
+            mu_error_clear(why);
+            mu_say(MU_INFO, "the job was cancelled, the task is left");
+            return MEMBER_SKIPPED;
+        }
         if (why->fault == MU_REJECTED) {
             mu_work_write_failure(k, why, &g->outcome);
         } else if (mu_work_is_deferral(why)) {
@@ -172,6 +189,8 @@ static enum member run_member(struct going *g, const struct mu_task *task, bool 
     MU_AUTO(mu_work_fini)
     struct mu_work k = {.w = g->w, .d = g->d, .ride = g->ride, .task = task, .progress = progress};
     enum mu_decision decision = MU_START;
+    if (!mu_worker_wants(g->w, task))
+        return MEMBER_SKIPPED;
     while (!first && !mu_progress_claim(progress, g->ride->fresh, &decision, why))
         if (!mu_worker_retry(g->w, why))
             return MEMBER_STOP;

@@ -12,13 +12,18 @@ size_t mu_work_piece(const struct mu_work *k, int64_t left)
     return left < (int64_t)piece ? (size_t)left : piece;
 }
 
+bool mu_work_wanted(const struct mu_work *k, struct mu_error *err)
+{
+    return !k->w->stopped || mu_fail_code(err, MU_UNAVAILABLE, "stopped", "the job of task %s was cancelled", k->task->id_text);
+}
+
 /* A wait for the read limit answers a drain at once: the bytes are not counted again. */
 bool mu_work_read(struct mu_work *k, int64_t at, size_t len, struct mu_error *err)
 {
     int64_t until = mu_clock_ms() + mu_throttle_take(&k->w->throttle, len, mu_clock_us());
     for (int64_t left; (left = until - mu_clock_ms()) > 0 && mu_worker_tick(k->w);)
         mu_bus_wait(k->w->bus, -1, left < 50 ? left : 50);
-    return mu_source_read(k->source, at, k->chunk, len, err);
+    return mu_work_wanted(k, err) && mu_source_read(k->source, at, k->chunk, len, err);
 }
 
 bool mu_work_pin(struct mu_work *k, struct mu_error *err)
@@ -32,7 +37,7 @@ bool mu_work_pin(struct mu_work *k, struct mu_error *err)
         mu_sha_add(&sha, mu_span(k->chunk, len));
         at += (int64_t)len;
         if (!mu_worker_tick(k->w))
-            return mu_work_release(k, err);
+            return mu_work_wanted(k, err) && mu_work_release(k, err);
     }
     k->input = mu_sha_end(&sha);
     k->has_input = true;
@@ -132,6 +137,8 @@ static bool scan_bytes(struct mu_work *k, int64_t at, int64_t end, struct mu_err
         if (!feed(k, len, last, err))
             return false;
         bool go_on = mu_worker_tick(k->w);
+        if (!mu_work_wanted(k, err))
+            return false;
         int64_t boundary = mu_run_position(k->run).byte_off;
         size_t whole = 0; /* bytes of the chunk that the checkpoint covers */
         if (!last && boundary >= at && (!go_on || mu_clock_ms() >= k->checkpoint_ms)) {

@@ -2,7 +2,7 @@
 /* One task being executed: source → records → rules → findings, with checkpoints. The outcome is a JSON text;
  * a failure says by its fault what has to happen (settle.h), with these codes of MU_UNAVAILABLE:
  * `source_down`, `pack_missing`, `list_missing`: to be deferred; `drain`: state and findings are saved and
- * released. */
+ * released; `stopped`: the job was cancelled, nobody wants to hear of it. */
 #ifndef MU_WORK_H
 #define MU_WORK_H
 
@@ -39,6 +39,7 @@ MU_DEFINE_AUTO_VALUE(struct mu_work, mu_work_fini)
 void mu_work_write_failure(const struct mu_work *k, const struct mu_error *why, struct mu_text *out);
 void mu_work_write_exhausted(const struct mu_work *k, struct mu_text *out);
 bool mu_work_is_deferral(const struct mu_error *err);
+bool mu_work_is_stopped(const struct mu_error *err);
 
 /* ---- between the files of a work ---- */
 MU_MUST bool mu_work_scan(struct mu_work *k, struct mu_error *err); /* scan.c: the source through the rules */
@@ -48,6 +49,8 @@ MU_MUST bool mu_work_open_run(struct mu_work *k, struct mu_error *err); /* execu
 struct mu_reader_limits mu_work_limits(const struct mu_work *k);
 /* Reads into k->chunk within worker.read_limit. */
 MU_MUST bool mu_work_read(struct mu_work *k, int64_t at, size_t len, struct mu_error *err);
+/* Fails with `stopped` if the job has been cancelled since. */
+MU_MUST bool mu_work_wanted(const struct mu_work *k, struct mu_error *err);
 size_t mu_work_piece(const struct mu_work *k, int64_t left);
 /* Before anything leaves: if the lease may have run out, a CAS says whether the task is still ours. */
 MU_MUST bool mu_work_still_ours(struct mu_work *k, struct mu_error *err);

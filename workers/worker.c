@@ -116,6 +116,7 @@ bool mu_worker_init(struct mu_worker *w, const struct mu_config *config, struct 
     w->throttle.bytes_per_second = config->worker_read_limit;
     if (!mu_agent_init(&w->agent, config, err) || !mu_sources_new(&w->sources, config, err) ||
         !connect_bus(w, err) || !mu_control_open(w, err) || /* who finds it in the registry reaches it */
+        !mu_stops_open(&w->stops, w->bus, err) ||
         !enter_registry(w, err) ||
         !mu_lease_open(&w->lease, w->bus, &w->agent, config, err))
         return false;
@@ -135,6 +136,16 @@ bool mu_worker_patient(struct mu_worker *w)
     return w->fault.fault == MU_OK && (!w->draining || mu_clock_ms() < w->drain_until_ms);
 }
 
+static void hear_of_stops(struct mu_worker *w)
+{
+    if (w->draining)
+        return;
+    mu_lease_waiting(w->lease, true);
+    mu_stops_take(w->stops);
+    mu_lease_waiting(w->lease, false);
+    w->stopped = w->running && !mu_worker_wants(w, w->running);
+}
+
 bool mu_worker_tick(struct mu_worker *w)
 {
     int64_t now = mu_clock_ms();
@@ -144,6 +155,7 @@ bool mu_worker_tick(struct mu_worker *w)
         mu_daemon_alive();
         mu_refusals_tell(w->bus);
         mu_control_take(w);
+        hear_of_stops(w);
         (void)mu_results_step(w->results);
         if (mu_daemon_should_stop())
             mu_drain_begin(w, "asked to stop");
@@ -155,7 +167,12 @@ bool mu_worker_tick(struct mu_worker *w)
         (void)mu_lease_lost(w->lease, &w->fault);
         (void)mu_results_broken(w->results, &w->fault);
     }
-    return !w->draining && w->fault.fault == MU_OK;
+    return !w->draining && !w->stopped && w->fault.fault == MU_OK;
+}
+
+bool mu_worker_wants(const struct mu_worker *w, const struct mu_task *task)
+{
+    return !mu_stops_has(w->stops, task->job_id);
 }
 
 bool mu_worker_retry(struct mu_worker *w, struct mu_error *err)
@@ -292,6 +309,7 @@ void mu_worker_fini(struct mu_worker *w)
     free(w->lanes);
     mu_sub_free(w->control);
     mu_sub_free(w->control_all);
+    mu_stops_free(w->stops);
     mu_results_free(w->results);
     mu_packs_free(w->packs);
     mu_json_arena_free(w->arena);

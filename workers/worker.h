@@ -10,6 +10,7 @@
 #include "settle.h"
 #include "sources/source.h"
 #include "sources/throttle.h"
+#include "stop.h"
 
 #define MU_RIDE_LONG_US INT64_C(1000000) /* a ride with a source counts as this, whatever it took */
 
@@ -38,6 +39,9 @@ struct mu_worker {
     struct mu_tally_cache tally; /* of the task that was run last */
     struct mu_settler settler;
     struct mu_sub *control, *control_all;
+    struct mu_stops *stops;
+    const struct mu_task *running; /* NULL: none */
+    bool stopped;                  /* its job has been: it ends at the next good place */
     struct mu_lane *lanes; /* all of high, then normal, then low */
     size_t lane_count;
     struct mu_throttle throttle;
@@ -59,6 +63,8 @@ void mu_worker_fini(struct mu_worker *w);
 /* Called often by whatever takes long: says that there is progress, sees to results, control messages and
  * arrivals. False: stop at the next good place (drain, or a fault). */
 bool mu_worker_tick(struct mu_worker *w);
+/* Does anybody want what the task would say? False: its job was cancelled. */
+bool mu_worker_wants(const struct mu_worker *w, const struct mu_task *task);
 /* May we go on waiting? No longer than the drain allows. */
 bool mu_worker_patient(struct mu_worker *w);
 /* After a failure: is it the broker's silence, and may we try again? Waits a moment and clears the error

@@ -30,6 +30,7 @@
 #define MU_SUBJECTS_EVENT "muster.event.>"
 #define MU_SUBJECTS_AGENT "muster.agent.>"   /* republished registry */
 #define MU_SUBJECTS_POLICY "muster.policy.>" /* republished policies */
+#define MU_SUBJECT_POLICY "muster.policy."   /* and the key */
 #define MU_EVENT_TYPE "io.muster.event.v1." /* and what: type of an event, no subject */
 #define MU_SUBJECT_CONTROL_ALL "muster.control.all"
 #define MU_SERVICE "muster"

@@ -62,6 +62,10 @@ begin
     join (select no, array_agg(id order by o) as members, max(t) as trace_id
           from unnest(ids, ride_nos, trace_ids) with ordinality as x(id, no, t, o) group by no) as m on m.no = r.no;
 
+    if cardinality(array_remove(deadlines, null)) > 0 then
+        insert into muster.deadline (at, job_id) select dl, id from unnest(deadlines, ids) as x(dl, id) where dl is not null;
+    end if;
+
     insert into muster.outbox (ride_id, n, kind, subject, message_id, bytes)
     select id, 1, 'event', event_subject, id || ':1', b from unnest(event_ids, event_bytes) as x(id, b);
     perform muster.audit_append(who, 'accept', (

@@ -31,12 +31,12 @@ create function muster.rule_status(pass numeric, warn numeric, fail numeric, err
 comment on function muster.rule_status is 'Status of a rule over a job (CHECKS.md, part 1).';
 
 create view muster.verdict as
-    select job_id, task_id, result, records, bad, skipped, findings_total, tally_id, started_at from muster.outcome
-    where task_id = job_id and result <> 'planned'
+    select job_id, task_id, result, records, bad, skipped, findings_total, tally_id, started_at from muster.outcome o
+    where task_id = job_id and result <> 'planned' and not exists (select from muster.task t where t.retry_of = o.task_id)
     union all
-    select job_id, task_id, result, records, bad, skipped, findings_total, tally_id, started_at from muster.outcome
-    where task_id <> job_id;
-comment on view muster.verdict is 'Outcomes that say something of records: of jobs of one task, and of the tasks of stages. In two halves, so that each finds its index by the job.';
+    select job_id, task_id, result, records, bad, skipped, findings_total, tally_id, started_at from muster.outcome o
+    where task_id <> job_id and result <> 'planned' and not exists (select from muster.task t where t.retry_of = o.task_id);
+comment on view muster.verdict is 'Outcomes that say something of records: of jobs of one task, and of the tasks of stages; of a chain of retries the last. In two halves, so that each finds its index by the job.';
 
 create view muster.rule_total as
     select s.*, case when s.mode = 'active'
@@ -106,7 +106,9 @@ begin
     get diagnostics made = row_count;
     insert into muster.job_progress (job_id, stage, expected, records_expected)
     values (of_job, 'scan', jsonb_array_length(plan -> 'shards'), (plan ->> 'records')::bigint)
-    on conflict do nothing;
+    on conflict (job_id) do update set stage = 'scan', expected = excluded.expected, done = 0, bad = 0,
+        records_expected = excluded.records_expected
+        where muster.job_progress.stage = 'first'; -- the plan was a retry
     return made;
 end
 $$;
@@ -122,13 +124,14 @@ create function muster.second_outcome(stood muster.outcome, determined bytea, co
     $$;
 comment on function muster.second_outcome is 'What a further outcome of a task is: a repeat, a conflict (both computed from equal input, and they differ), or late.';
 
-create function muster.retry_pause(class text, attempts int) returns interval
+create function muster.retry_pause(class text, attempts int, policy jsonb) returns interval
     language sql volatile parallel safe
     as $$
-    select case class when 'dependency' then interval '5 seconds' else interval '1 second' end
-           * least(power(2, least(attempts, 12) - 1), case class when 'dependency' then 12 else 300 end) * (0.75 + random() / 4)
+    select least(first_ms * power(2, least(attempts, 31) - 1), cap_ms) * (0.75 + random() / 4) * interval '1 millisecond'
+    from (select (p ->> 'first_ms')::float8 as first_ms, (p ->> 'cap_ms')::float8 as cap_ms
+          from (select policy -> 'retry' -> case class when 'dependency' then class else 'transient' end as p) as x) as y
     $$;
-comment on function muster.retry_pause is 'How long a deferred task waits: doubled each time, a dependency at most a minute, all else five.';
+comment on function muster.retry_pause is 'How long a deferred task waits: doubled each time up to the cap of its queue''s policy (muster.queue_policy), less up to a quarter of it by lot.';
 
 create function muster.rides_done(rides uuid[]) returns void
     language sql volatile security definer set search_path = pg_catalog, muster set enable_hashjoin = off set enable_mergejoin = off set jit = off
@@ -161,12 +164,24 @@ create function muster.stage_finish(jobs uuid[]) returns setof uuid
     language sql volatile security definer set search_path = pg_catalog, muster
     as $$
     update muster.job_progress p
-    set finished_at = now(), result = case when p.bad = 0 then muster.job_result(p.job_id) else 'error' end,
-        reason = case when p.bad > 0 then 'incomplete_stage' end
+    set finished_at = now(), (result, reason) = (
+        select case when j.cancelled then 'cancelled' when p.bad = 0 then muster.job_result(p.job_id)
+                    when p.stage = 'first' then o.result else 'error' end,
+               case when j.cancelled then 'operator' when p.bad = 0 then null
+                    when p.stage = 'first' then o.reason
+                    when exists (select from muster.outcome d where d.job_id = p.job_id and d.task_id <> d.job_id
+                                 and d.result = 'error' and d.reason = 'deadline') then 'deadline'
+                    else 'incomplete_stage' end
+        from muster.job j
+        left join lateral (
+            select o.result, o.reason from muster.outcome o
+            where p.stage = 'first' and o.job_id = p.job_id and o.task_id <> o.job_id
+              and not exists (select from muster.task t where t.retry_of = o.task_id) limit 1) as o on true
+        where j.job_id = p.job_id)
     where p.job_id = any (jobs) and p.done >= p.expected and p.finished_at is null
     returning p.job_id
     $$;
-comment on function muster.stage_finish is 'Ends the jobs whose last task has its outcome: the result from the summed counters, or incomplete_stage.';
+comment on function muster.stage_finish is 'Ends the jobs whose last task has its outcome: the result from the summed counters, incomplete_stage, that of the one task that was retried, or cancelled.';
 
 -- ---- the batch ----
 --
@@ -182,6 +197,7 @@ comment on function muster.stage_finish is 'Ends the jobs whose last task has it
 --   d_*  deferrals
 --   q_*  what C could not read, with its bytes; q_index must be unique within a message
 -- last_sequence is null when what stood in quarantine is recorded: the position stays then.
+-- Findings that come after an administrative outcome (cancelled, exhausted, deadline) are noted as late, once per message.
 -- The answer is one row of counters: outcomes and findings that are new, repeats dropped, late, conflicts, quarantined,
 -- incomplete and deferred (retry rows), planned, finished (jobs). 40001 means that an outcome was recorded elsewhere in
 -- the same moment: the same call again finds it. Calling twice with the same arrays changes nothing but the position.
@@ -225,6 +241,7 @@ declare
     outbox_made int := 0;
     tries int := 0;
     rides uuid[];
+    late_findings int := 0;
 begin
     outcomes := 0; findings := 0; repeats := 0; late := 0; conflicts := 0; quarantined := 0; incomplete := 0; deferred := 0;
     planned := 0; finished := 0;
@@ -241,7 +258,9 @@ begin
         select x.ord,
                case when t.job_id is null then 'unknown_task' when t.task_digest <> x.task_digest then 'wrong_task_digest'
                     when t.queue <> x.queue then 'wrong_queue' when t.job_id <> x.job then 'wrong_job'
-                    when p.task_id is not null and k.finding_id is null then 'finding_after_outcome' end
+                    when p.task_id is null or k.finding_id is not null then null
+                    when coalesce(p.reason, '') = '' or p.reason like 'limit\_%' then 'finding_after_outcome'
+                    else 'late' end
         from unnest(f_id, f_task, f_job, f_queue, f_task_digest) with ordinality as x(id, task, job, queue, task_digest, ord)
         left join lateral (
             select j.job_id, j.task_digest, j.queue from muster.job j where j.job_id = x.task
@@ -261,6 +280,14 @@ begin
         where not x.ord = any (coalesce((select array_agg(o) from batch_finding where wrong is not null), '{}'))
         on conflict do nothing;
         get diagnostics findings = row_count;
+        if exists (select from batch_finding where wrong = 'late') then
+            insert into muster.late_result (created, sequence, stored_at, index, task_id, n, result, body)
+            select stream_created, f_seq[b.o], f_at[b.o], 1000000 + min(f_index[b.o]), f_task[b.o], 0, 'findings',
+                   jsonb_build_object('findings', count(*))
+            from batch_finding b where b.wrong = 'late' group by f_seq[b.o], f_at[b.o], f_task[b.o]
+            on conflict do nothing;
+            get diagnostics late_findings = row_count;
+        end if;
     end if;
 
     -- every outcome beside its task and its findings that are stored. On the first delivery of the first publication
@@ -304,6 +331,10 @@ begin
                coalesce(bool_or(task <> job or result = 'planned') filter (where state = 'new'), false)
         into skipped_ones, fresh_ones, staged from batch_outcome;
         exit when fresh_ones = 0;
+        if staged then -- jobs of several tasks first, in one order, as cancelling and retrying do: none waits for another in a circle
+            perform from muster.job j where j.job_id = any (array(select distinct job from batch_outcome
+                where state = 'new' and (task <> job or result = 'planned'))) order by j.job_id for no key update;
+        end if;
         begin
             insert into muster.tally (tally_id, rules)
             select id, rules::jsonb from unnest(t_id, t_rules) as x(id, rules)
@@ -345,6 +376,8 @@ begin
         from batch_outcome b where b.state = 'late'
         on conflict do nothing;
         get diagnostics late = row_count;
+        late := late + late_findings;
+        late_findings := 0;
         select count(*) into repeats from batch_outcome where state = 'repeat';
 
         -- published again with `fresh`; five such and the task ends. Told twice of one publication, it counts once
@@ -359,6 +392,8 @@ begin
         outbox_made := outbox_made + incomplete;
     end if;
 
+    late := late + late_findings;
+
     -- computed outcomes that differ, and verdicts with more findings than they state
     insert into muster.outcome_conflict (created, sequence, stored_at, index, task_id, n, body)
     select stream_created, o_seq[b.o], o_at[b.o], o_index[b.o], b.task, b.n,
@@ -371,29 +406,39 @@ begin
     get diagnostics conflicts = row_count;
 
     if cardinality(d_task) > 0 then
-        insert into muster.retry as t (task_id, n, class, reason, message, dependency, transient, next_at)
+        insert into muster.retry as t (task_id, n, class, reason, message, dependency, transient, queue, source, next_at)
         select distinct on (x.task) x.task, x.n, x.class, x.reason, x.message,
-               (x.class = 'dependency')::int, (x.class = 'transient')::int, now() + muster.retry_pause(x.class, 1)
+               (x.class = 'dependency')::int, (x.class = 'transient')::int, a.queue,
+               case when x.class = 'dependency' and x.reason = 'source_down' then a.source_name end,
+               now() + muster.retry_pause(x.class, 1, muster.queue_policy(a.queue))
         from unnest(d_task, d_n, d_class, d_reason, d_message) as x(task, n, class, reason, message)
-        join lateral (select a.n from muster.job a where a.job_id = x.task
-                      union all select a.n from muster.task a where a.task_id = x.task) as a on a.n = x.n
+        join lateral (select a.n, a.queue, a.source_name from muster.job a where a.job_id = x.task
+                      union all select a.n, a.queue, j.source_name from muster.task a join muster.job j using (job_id)
+                      where a.task_id = x.task) as a on a.n = x.n
         where not exists (select from muster.outcome p where p.task_id = x.task)
         order by x.task, x.n desc
         on conflict (task_id) do update set n = excluded.n, class = excluded.class, reason = excluded.reason,
             message = excluded.message, dependency = t.dependency + excluded.dependency,
-            transient = t.transient + excluded.transient,
+            transient = t.transient + excluded.transient, queue = excluded.queue, source = excluded.source,
             next_at = now() + muster.retry_pause(excluded.class, case excluded.class when 'dependency' then t.dependency
-                                                                    else t.transient end + 1)
+                                                                    else t.transient end + 1, muster.queue_policy(excluded.queue))
             where excluded.n > t.n;
         get diagnostics deferred = row_count;
+        if deferred > 0 then
+            perform muster.breaker_open(d_task);
+        end if;
     end if;
 
     if exists (select from muster.retry) then
+        if exists (select from muster.breaker) then -- who has read its input shows that the source is there
+            perform muster.breaker_close(array(select distinct j.source_name from batch_outcome b join muster.job j on j.job_id = b.job
+                                               where b.state = 'new' and o_input_digest[b.o] is not null));
+        end if;
         delete from muster.retry t using batch_outcome b where b.state = 'new' and t.task_id = b.task;
     end if;
 
     if cardinality(q_subject) > 0 or exists (select from batch_outcome where state = 'wrong')
-       or exists (select from batch_finding where wrong is not null) then
+       or exists (select from batch_finding where wrong <> 'late') then
         -- all that a replay needs (muster.replay_quarantine), should the task be known again one day
         insert into muster.quarantine (created, sequence, stored_at, index, subject, reason, bytes, job_id)
         select stream_created, o_seq[b.o], o_at[b.o], o_index[b.o], 'muster.result.' || o_queue[b.o] || '.' || b.ride, b.wrong,
@@ -414,7 +459,7 @@ begin
                    'outcome', f_outcome[b.o], 'shadow', f_shadow[b.o], 'record_no', f_record[b.o], 'byte_off', f_byte[b.o], 'length', f_length[b.o],
                    'line', f_line[b.o], 'subject', f_subject[b.o], 'part', f_part[b.o], 'message', f_message[b.o],
                    'evidence', f_evidence[b.o]::json)::text, 'UTF8'), f_job[b.o]
-        from batch_finding b where b.wrong is not null
+        from batch_finding b where b.wrong <> 'late'
         union all
         select stream_created, x.seq, x.at, x.index, x.subject, x.reason, x.bytes, null
         from unnest(q_subject, q_reason, q_bytes, q_seq, q_at, q_index) as x(subject, reason, bytes, seq, at, index)

@@ -133,11 +133,18 @@ declare
     r record;
     made int := 0;
 begin
-    for r in select * from muster.retry where next_at <= now() or (next_at > now() + interval '10 minutes' and next_at < 'infinity') order by next_at limit lim for update skip locked loop
+    perform muster.breaker_probe();
+    for r in select * from muster.retry t
+             where (next_at <= now()
+                    -- farther away than any pause: it was put off before the clock was set back
+                    or (next_at > now() + interval '10 minutes' and next_at < 'infinity' and class <> 'by_hand'
+                        and next_at > now() + coalesce(muster.retry_cap(t.class, t.queue), interval '0')))
+               and not exists (select from muster.breaker b where b.source = t.source)
+             order by next_at limit lim for update skip locked loop
         if r.class = 'incomplete' and r.incomplete >= 5 then
             perform muster.end_task(r.task_id, 'exhausted', 'unrecordable', 'its findings could not be recorded completely five times');
             delete from muster.retry where task_id = r.task_id;
-        elsif r.class = 'transient' and r.transient >= 8 then
+        elsif r.class = 'transient' and r.transient >= (muster.queue_policy(r.queue) -> 'retry' -> 'transient' ->> 'attempts')::int then
             perform muster.end_task(r.task_id, 'exhausted', 'retries', coalesce(r.message, r.reason));
             delete from muster.retry where task_id = r.task_id;
         elsif muster.republish(r.task_id, r.n, r.class = 'incomplete', 'retry') is not null then
@@ -151,7 +158,7 @@ begin
     return made;
 end
 $$;
-comment on function muster.retry_due is 'Queues again what is due; how many.';
+comment on function muster.retry_due is 'Queues again what is due; how many. Of a source whose breaker is open only the probe.';
 
 create function muster.stage_events(jobs uuid[]) returns void
     language sql volatile security definer set search_path = pg_catalog, muster
@@ -160,47 +167,71 @@ create function muster.stage_events(jobs uuid[]) returns void
     from (
         select state, string_agg(muster.event_json('job_' || state, job_id, null, ',"result":"' || result || '"'
                    || coalesce(',"reason":"' || reason || '"', '')), ',') as text
-        from (select p.*, case when p.result in ('pass', 'warn', 'fail', 'not_evaluated') then 'completed' else 'failed' end as state from muster.job_progress p
+        from (select p.*, case when p.result in ('pass', 'warn', 'fail', 'not_evaluated') then 'completed'
+                               when p.result = 'cancelled' then 'cancelled' else 'failed' end as state from muster.job_progress p
               where p.job_id = any (jobs) and p.finished_at = now()) as ended
         group by state
     ) as x
     $$;
 comment on function muster.stage_events is 'Tells of those jobs that ended in this transaction.';
 
-create function muster.end_task(of_task uuid, with_result text, why_code text, why text) returns boolean
+create function muster.end_tasks(tasks uuid[], with_result text, why_code text, why text, who text) returns uuid[]
     language plpgsql volatile security definer set search_path = pg_catalog, muster
     as $$
 declare
-    t record;
+    ended uuid[];
+    staged uuid[];
+    r record;
 begin
-    select * into t from muster.any_task a where a.task_id = of_task;
-    if not found then
-        return false;
+    -- jobs first, in one order: so does whoever records outcomes of stages
+    perform from muster.job j where j.job_id = any (array(select a.job_id from muster.any_task a where a.task_id = any (tasks)))
+        order by j.job_id for no key update;
+    with made as (
+        insert into muster.outcome (task_id, job_id, n, delivery, task_digest, result, reason, message, records, bad, skipped, bytes,
+            findings_total, determined, started_at, finished_at)
+        select a.task_id, a.job_id, a.n, 1, a.task_digest, with_result, why_code, why, 0, 0, 0, 0, 0,
+               sha256(convert_to(with_result || ':' || why_code, 'UTF8')), now(), now()
+        from muster.any_task a where a.task_id = any (tasks) order by a.task_id
+        on conflict do nothing returning task_id)
+    select coalesce(array_agg(task_id order by task_id), '{}') into ended from made;
+    if ended = '{}' then
+        return ended;
     end if;
-    insert into muster.outcome (task_id, job_id, n, delivery, task_digest, result, reason, message, records, bad, skipped, bytes,
-        findings_total, determined, started_at, finished_at)
-    values (of_task, t.job_id, t.n, 0 + 1, t.task_digest, with_result, why_code, why, 0, 0, 0, 0, 0,
-        sha256(convert_to(with_result || ':' || why_code, 'UTF8')), now(), now())
-    on conflict do nothing;
-    if not found then
+    delete from muster.retry where task_id = any (ended);
+    select array_agg(t.job_id) into staged from muster.task t where t.task_id = any (ended);
+    if staged is not null then
+        perform muster.stage_count(array(select distinct x from unnest(staged) as x), staged,
+                                   array_fill(with_result, array[cardinality(staged)]));
+        perform muster.stage_events(array(select distinct x from unnest(staged) as x));
+    end if;
+    -- jobs of one task end here; one event message for up to 2000
+    for r in select string_agg(muster.event_json(case with_result when 'cancelled' then 'job_cancelled' else 'job_failed' end, id, null,
+                                                 ',"result":"' || with_result || '","reason":"' || why_code || '"'), ',') as text
+             from (select x.id, row_number() over () / 2000 as part from unnest(ended) as x(id)
+                   where exists (select from muster.job j where j.job_id = x.id)) as y group by part loop
+        perform muster.event_row(case with_result when 'cancelled' then 'job.cancelled' else 'job.failed' end, r.text);
+    end loop;
+    perform pg_notify('muster_outbox', '');
+    perform muster.audit_append(who, with_result || ': ' || coalesce(why, why_code), (
+        select '[' || string_agg('["outcome","' || x || '","' || encode(sha256(convert_to(with_result || ':' || why_code, 'UTF8')), 'hex') || '"]', ',') || ']'
+        from unnest(ended) as x));
+    return ended;
+end
+$$;
+comment on function muster.end_tasks is 'Administrative outcomes (exhausted, cancelled, error by deadline) of those of the tasks that have none; which they were. Their queue messages are the caller''s to clear.';
+
+create function muster.end_task(of_task uuid, with_result text, why_code text, why text) returns boolean
+    language plpgsql volatile security definer set search_path = pg_catalog, muster
+    as $$
+begin
+    if muster.end_tasks(array[of_task], with_result, why_code, why, 'dispatcher') = '{}' then
         return false;
     end if;
     perform muster.rides_done(array[of_task]);
-    delete from muster.retry where task_id = of_task;
-    if t.job_id = of_task then
-        perform muster.event_row('job.failed', muster.event_json('job_failed', t.job_id, null,
-            ',"result":"' || with_result || '","reason":"' || why_code || '"'));
-    else
-        perform muster.stage_count(array[t.job_id], array[t.job_id], array[with_result]);
-        perform muster.stage_events(array[t.job_id]);
-    end if;
-    perform pg_notify('muster_outbox', '');
-    perform muster.audit_append('dispatcher', with_result, '[["outcome","' || of_task || '","'
-        || encode(sha256(convert_to(with_result || ':' || why_code, 'UTF8')), 'hex') || '"]]');
     return true;
 end
 $$;
-comment on function muster.end_task is 'An administrative outcome: exhausted, cancelled.';
+comment on function muster.end_task is 'An administrative outcome of one task, which was published alone; false if it has one already.';
 
 create function muster.recount_stages() returns int
     language plpgsql volatile security definer set search_path = pg_catalog, muster
@@ -208,12 +239,15 @@ create function muster.recount_stages() returns int
 declare
     mended int;
 begin
+    perform from muster.job_progress where finished_at is null order by job_id for update; -- what is counted below stands still
     with truth as (
-        select p.job_id, count(o.*)::int as done,
-               (count(*) filter (where o.result not in ('pass', 'warn', 'fail', 'not_evaluated')))::int as bad
-        from muster.job_progress p join muster.task t on t.job_id = p.job_id and t.stage = p.stage and t.retry_of is null
+        select p.job_id, count(o.task_id)::int as done,
+               (count(o.task_id) filter (where o.result not in ('pass', 'warn', 'fail', 'not_evaluated')))::int as bad
+        from muster.job_progress p
+        join muster.task t on t.job_id = p.job_id and (t.stage = p.stage or p.stage = 'first')
+            and not exists (select from muster.task r where r.retry_of = t.task_id)
         left join muster.outcome o on o.task_id = t.task_id
-        where p.finished_at is null and o.task_id is not null group by p.job_id
+        where p.finished_at is null group by p.job_id
     )
     update muster.job_progress p set done = x.done, bad = x.bad
     from truth x where p.job_id = x.job_id and p.finished_at is null and (p.done, p.bad) is distinct from (x.done, x.bad);
@@ -225,7 +259,7 @@ begin
     return mended;
 end
 $$;
-comment on function muster.recount_stages is 'Counts unfinished stages anew; how many were wrong (there should be none).';
+comment on function muster.recount_stages is 'Counts unfinished stages anew, of a chain of retries the last; how many were wrong (there should be none).';
 
 create function muster.counts() returns table (name text, value bigint)
     language sql stable security definer set search_path = pg_catalog, muster
@@ -255,6 +289,7 @@ declare
     records bigint;
     findings bigint;
     started boolean;
+    alone boolean; -- one task says it all: the job's first, or the last of its retries
 begin
     if by_id is null then
         select job_id into by_id from muster.request where key = by_key;
@@ -265,7 +300,12 @@ begin
     end if;
     select * into o from muster.outcome where task_id = j.job_id;
     select * into p from muster.job_progress where job_id = j.job_id;
-    if p.job_id is null then
+    alone := p.job_id is null or p.stage = 'first';
+    if p.stage = 'first' then
+        select x.* into o from muster.outcome x where x.job_id = j.job_id and x.task_id <> x.job_id
+            and not exists (select from muster.task t where t.retry_of = x.task_id);
+    end if;
+    if alone then
         done := case when o.task_id is null then 0 else 1 end;
         result := nullif(o.result, 'planned');
         records := coalesce(o.records, 0);
@@ -274,7 +314,8 @@ begin
         done := p.done + 1;
         result := p.result;
         select coalesce(sum(x.records), 0), coalesce(sum(x.findings_total), 0) into records, findings
-        from muster.outcome x where x.job_id = j.job_id and x.task_id <> x.job_id;
+        from muster.outcome x where x.job_id = j.job_id and x.task_id <> x.job_id
+            and not exists (select from muster.task t where t.retry_of = x.task_id);
     end if;
     started := o.task_id is not null;
     state := case when j.cancelled then 'cancelled'
@@ -282,12 +323,12 @@ begin
                   when result is not null then 'failed'
                   when started then 'running' else 'queued' end;
     return (select json_strip_nulls(json_build_object('ok', true, 'job_id', j.job_id, 'id', j.job_key, 'state', state, 'result', result,
-        'reason', coalesce(p.reason, case when p.job_id is null then o.reason end),
-        'message', case when p.job_id is null then o.message end,
-        'tasks', case when p.job_id is null then 1 else p.expected + 1 end, 'done', done, 'records', records,
+        'reason', coalesce(p.reason, case when alone then o.reason end),
+        'message', case when alone then o.message end,
+        'tasks', case when alone then 1 else p.expected + 1 end, 'done', done, 'records', records,
         'records_total', p.records_expected, 'findings', findings, 'pack', j.pack, 'source', j.source_name, 'queue', j.queue,
         'priority', j.priority, 'as_of', j.as_of, 'labels', j.labels, 'submitted_at', j.submitted_at,
-        'finished_at', coalesce(p.finished_at, case when p.job_id is null then o.recorded_at end)))::text);
+        'deadline', j.deadline, 'finished_at', coalesce(p.finished_at, case when alone then o.recorded_at end)))::text);
 end
 $$;
 comment on function muster.job_status is 'The answer of muster.api.status, by id or key; null if there is no such job.';

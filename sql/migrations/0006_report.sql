@@ -7,11 +7,11 @@ select j.job_id, j.job_key,
        case when j.cancelled then 'cancelled'
             when r.result in ('pass', 'warn', 'fail', 'not_evaluated') then 'completed'
             when r.result is not null then 'failed'
-            when first.task_id is not null then 'running' else 'queued' end as state,
+            when first.task_id is not null and p.stage is distinct from 'first' then 'running' else 'queued' end as state,
        r.result, r.reason, j.pack, j.source_name as source, j.queue, j.priority, j.as_of, j.labels, j.submitted_at,
        first.started_at, r.finished_at, extract(epoch from first.started_at - j.submitted_at) as wait_seconds,
-       extract(epoch from r.finished_at - j.submitted_at) as total_seconds, coalesce(p.expected + 1, 1) as tasks,
-       coalesce(p.done + 1, (first.task_id is not null)::int) as tasks_done,
+       extract(epoch from r.finished_at - j.submitted_at) as total_seconds, coalesce(p.expected + (p.stage <> 'first')::int, 1) as tasks,
+       coalesce(p.done + (p.stage <> 'first')::int, (first.task_id is not null)::int) as tasks_done,
        coalesce(t.records, case when p.job_id is null then first.records end, 0)::bigint as records,
        coalesce(t.bad, case when p.job_id is null then first.bad end, 0)::bigint as records_bad,
        coalesce(t.findings, case when p.job_id is null then first.findings_total end, 0)::bigint as findings,
@@ -19,8 +19,8 @@ select j.job_id, j.job_key,
 from muster.job j
 left join muster.outcome first on first.task_id = j.job_id
 left join muster.job_progress p on p.job_id = j.job_id
-left join (select job_id, sum(records) as records, sum(bad) as bad, sum(findings_total) as findings from muster.outcome
-           where task_id <> job_id group by job_id) as t on t.job_id = j.job_id
+left join (select job_id, sum(records) as records, sum(bad) as bad, sum(findings_total) as findings from muster.outcome o
+           where task_id <> job_id and not exists (select from muster.task t where t.retry_of = o.task_id) group by job_id) as t on t.job_id = j.job_id
 cross join lateral (
     select case when p.job_id is not null then p.result when first.result <> 'planned' then first.result end as result,
            case when p.job_id is not null then p.reason else first.reason end as reason,
@@ -111,7 +111,7 @@ select f.finding_id, f.fingerprint, f.job_id, f.task_id, j.pack, j.source_name a
        f.record_no, f.byte_off, f.length, f.line, f.subject, f.part, f.message, f.evidence, f.recorded_at
 from muster.finding f
 join muster.outcome o on o.task_id = f.task_id
-    and (o.input_digest = f.input_digest or (o.input_digest is null and o.result in ('cancelled', 'exhausted')))
+    and (o.input_digest = f.input_digest or (o.input_digest is null and o.result in ('cancelled', 'exhausted', 'error')))
 join muster.job j on j.job_id = f.job_id
 where not exists (select from muster.task t where t.job_id = f.job_id and t.retry_of = f.task_id);
 comment on view report.finding is 'One row per failed rule at one place, of outcomes that are recorded.';

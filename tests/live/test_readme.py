@@ -45,6 +45,7 @@ def prepare(site):
     site.worker("worker-2")
     site.write("trades.csv", "symbol,isin\n" + "".join(f"S{i},{BAD if i == 700 else GOOD}\n" for i in range(1000)))
     job = {"pack": "identifiers@1", "records": [{"isin": GOOD}]}
+    site.done(site.submit({"pack": "identifiers@1", "source": {"uri": "file:missing.csv", "name": "trades"}})["job_id"])
     with open(os.path.join(site.dir, "jobs.jsonl"), "w") as f:
         f.write(json.dumps(job) + "\n" + json.dumps(dict(job, pack="nosuch@1")) + "\n")
     with open(os.path.join(site.dir, "eod.json"), "w") as f:
@@ -95,6 +96,14 @@ EXPECTED = {
     "muster submit --pack": (1, lambda out: "fail" in out),
     "muster submit -f": (8, lambda out: "unknown_pack" in out or "nosuch" in out),
     "muster status": (0, lambda out: "completed, result fail" in out and "1,000 records" in out),
+    "muster cancel eod-2026-11-20": (0, lambda out: "1 were done already" in out),
+    "muster cancel --filter": (0, lambda out: "0 jobs would be cancelled" in out),
+    "muster dead ls": (0, lambda out: "source_missing" in out),
+    "muster dead retry": (0, lambda out: "1 tasks would be retried" in out),
+    "nats req muster.api.cancel": (0, lambda out: _is_json(out, ok=True, dry_run=True, matched=0)),
+    "nats req muster.api.retry": (0, lambda out: _is_json(out, ok=True, dry_run=True, matched=1)),
+    "nats req muster.api.dead": (0, lambda out: _is_json(out, ok=True, more=False)),
+    "nats kv put muster_policy": (0, lambda out: "cap_ms" in out),
     "muster agents": (0, lambda out: "worker-1" in out and "worker-2" in out),
     "nats req muster.api.submit": (0, lambda out: _is_json(out, ok=True, state="queued")),
     "nats req muster.api.status": (0, lambda out: _is_json(out, ok=True, state="completed", result="fail")),
@@ -144,11 +153,12 @@ def every_query_answers(site):
     job = site.value("select job_id from report.job_status where job_key = 'eod-2026-11-20'")
     queries = [q.strip() for block in _blocks("sql") for q in re.sub(r"--.*", "", block).split(";") if q.strip()]
     rows = [site.sql(q.replace("…", job)) for q in queries]
-    assert len(rows) == 5, len(rows)
+    assert len(rows) == 6, len(rows)
     assert rows[0] == [["completed", "fail", "1000", "1"]], rows[0]
     assert [r for r in rows[1] if r[0] == "ID.ISIN"] == [["ID.ISIN", "fail", "999", "1", "0"]], rows[1]
     assert [r[:3] for r in rows[2]] == [["ID.ISIN", "701", "702"]], rows[2]
     assert rows[3] and rows[4] == [], rows[3:]
+    assert [r[1:3] for r in rows[5]] == [["bad_input", "source_missing"]], rows[5]
 
 
 def the_demo_shows_that_all_held(site):

@@ -188,7 +188,7 @@ class Task:
         self.id, self.job, self.queue = row[0], row[1], row[2]
         self.body = bytes.fromhex(row[3][2:])
         self.digest = sha(self.body)
-        self.index = int(row[4])
+        self.index = None if row[4] is None else int(row[4])
 
 
 def tasks_of(db, job):

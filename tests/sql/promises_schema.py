@@ -74,6 +74,9 @@ def a_reporter_reads_every_view_and_nothing_else(world):
     analyst = world.session("analyst")
     job, stream = accept(world.db, Job()), Stream()
     stream.record(world.db, [stream.outcome(job, result="fail", rules=FAIL, findings=1)], [stream.finding(job)])
+    waits, dead = accept(world.db, Job(), Job())
+    stream.record(world.db, [stream.outcome(dead, result="error", reason="source_missing", rules=[], input_digest=None)], deferred=[
+        {"task": waits.id, "n": 1, "class": "dependency", "reason": "source_down", "message": "the root is gone"}])
     views = [r[0] for r in world.db.rows("select viewname from pg_views where schemaname = 'report'")]
     assert len(views) >= 6
     for view in views:

@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Suite `sql`: the promises of the schema, on a scratch cluster. Each function of the promises modules whose name is a
-sentence is one test and gets a fresh world; it speaks TAP. Exit 77 if no PostgreSQL server is installed."""
+sentence is one test and gets a fresh world: `tests/sql/run.py [MODULE|TEST...]`. It speaks TAP. Exit 77 if no PostgreSQL server is
+installed."""
 import shutil
 import sys
 import traceback
 
 import promises_accept
 import promises_clock
+import promises_operate
 import promises_record
 import promises_restore
 import promises_schema
@@ -32,11 +34,13 @@ def main():
     if not server_programs() or not shutil.which("psql"):
         print("no PostgreSQL server is installed")
         return 77
-    modules = (promises_schema, promises_accept, promises_clock, promises_record, promises_space, promises_stages, promises_restore,
-               promises_verify)
+    modules = (promises_schema, promises_accept, promises_clock, promises_operate, promises_record, promises_space, promises_stages,
+               promises_restore, promises_verify)
     tests = [(name, f) for module in modules
              for name, f in vars(module).items()
              if callable(f) and name.islower() and getattr(f, "__module__", "") == module.__name__ and not name.startswith("_")]
+    if sys.argv[1:]:  # some of them, by name or module
+        tests = [(name, f) for name, f in tests if name in sys.argv[1:] or f.__module__ in sys.argv[1:]]
     print(f"1..{len(tests)}", flush=True)
     failed = 0
     cluster = Cluster()
