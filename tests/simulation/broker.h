@@ -87,6 +87,7 @@ struct stream_look {
 struct stream_look stream_look(const char *name);
 /* Messages that are stored, in order; NULL at the end. *sequence moves behind it. */
 const struct wire *stream_walk(const char *name, uint64_t *sequence);
+void stream_back(const char *name);       /* to the moment that broker_remember kept; its consumers stay where they are */
 void stream_forget(const char *name, uint64_t sequence); /* deletes one: what a power cut may take */
 /* Somebody outside publishes: a forged message. */
 void broker_publish(const char *subject, const char *id, struct mu_span body);

@@ -327,6 +327,13 @@ static void reach(void *ctx, uint64_t number)
         answer(a);
         break;
     case ASK_COMMIT:
+        if (database_faults.next_commit != COMMIT_GOOD && db.writer == s) {
+            end_transaction(s, database_faults.next_commit == COMMIT_DONE);
+            trace("sql of %s: commit, and the server dies", s->process->name);
+            database_faults.next_commit = COMMIT_GOOD;
+            database_kill(SECOND_US);
+            return;
+        }
         a->done = !s->failed;
         if (s->failed) {
             a->fault = MU_BROKEN;

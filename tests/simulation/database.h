@@ -53,6 +53,7 @@ int64_t database_now(void); /* wall, of the server */
 struct database_faults {
     uint32_t again;          /* per million statements of a transaction: a deadlock was detected */
     uint32_t cancelled;      /* per million: the statement took too long */
+    enum { COMMIT_GOOD, COMMIT_LOST, COMMIT_DONE } next_commit; /* the server dies before it, or before it can say so */
 };
 extern struct database_faults database_faults;
 void database_kill(int64_t away_us);      /* every session ends; what was not committed is undone */

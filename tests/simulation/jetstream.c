@@ -981,6 +981,13 @@ const struct wire *stream_walk(const char *name, uint64_t *sequence)
     return NULL;
 }
 
+void stream_back(const char *name)
+{
+    struct stream *s = find_stream(name, strlen(name));
+    if (s && s->has_kept)
+        copy_content(&s->now, &s->kept);
+}
+
 void stream_forget(const char *name, uint64_t sequence)
 {
     struct stream *s = find_stream(name, strlen(name));

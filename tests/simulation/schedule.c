@@ -9,7 +9,8 @@
 
 #define LOOK_US 500000
 #define BOUND_US (400 * SECOND_US) /* quiet time after which something is stuck: 30 s that a dead agent is listed, passes, pauses */
-#define CASE_QUIET_US (20 * SECOND_US)
+
+static int64_t not_before_us;
 
 bool schedule_prepare(const char *folder, struct mu_error *err)
 {
@@ -46,8 +47,14 @@ void schedule_later(int64_t after_us, void (*what)(void))
     world_at(world_now() + after_us, call, kept, 0);
 }
 
+void schedule_not_before(int64_t after_us)
+{
+    not_before_us = world_now() + after_us;
+}
+
 static void begin(uint64_t seed, bool verbose)
 {
+    not_before_us = 0;
     world_begin(seed, verbose);
     broker_begin();
     database_begin();
@@ -61,7 +68,7 @@ static void come_to_rest(void)
 {
     int64_t until = world_now() + BOUND_US;
     const char *why = "";
-    while (!world_broken() && !checker_at_rest(&why) && world_now() < until)
+    while (!world_broken() && (!checker_at_rest(&why) || world_now() < not_before_us) && world_now() < until)
         world_run(world_now() + LOOK_US);
     if (!world_broken() && world_now() >= until)
         broken("it does not come to rest: %s", why);

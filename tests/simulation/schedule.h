@@ -35,5 +35,6 @@ bool schedule_prepare(const char *folder, struct mu_error *err);
 /* For cases. */
 void schedule_programs(int dispatchers, int recorders, int workers);
 void schedule_later(int64_t after_us, void (*what)(void));
+void schedule_not_before(int64_t after_us); /* it is not at rest before, whatever it looks like */
 
 #endif

@@ -225,8 +225,10 @@ static bool read_receipt(struct submission *s, struct mu_span body)
     if (!mu_json_bool(doc, "ok", false) || (s->door == DOOR_ARRAY && mu_json_int(doc, "rejected", 0))) {
         const json_t *error = json_object_get(doc, "error");
         const char *code = mu_json_text(error, "code");
-        if (code && strcmp(code, "unavailable") == 0)
+        if (code && strcmp(code, "unavailable") == 0) {
+            s->refusals++;
             return false;
+        }
         broken("a good submission was refused: %.*s", (int)body.len, body.at);
         return false;
     }

@@ -451,6 +451,24 @@ void unit_start(struct unit *u)
     fibre_new(p, run_process, p);
 }
 
+void unit_off(const char *name)
+{
+    struct unit *u = unit_find(name);
+    if (!u)
+        abort();
+    u->wanted = false;
+    if (u->process)
+        process_kill(u->process, "it is switched off");
+}
+
+void unit_on(const char *name)
+{
+    struct unit *u = unit_find(name);
+    if (!u)
+        abort();
+    unit_start(u);
+}
+
 struct process *process_current(void)
 {
     return world.current ? world.current->process : NULL;

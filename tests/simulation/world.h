@@ -85,6 +85,8 @@ struct unit *unit_add(enum unit_kind kind, const char *name, int (*run)(struct p
 struct unit *unit_find(const char *name); /* NULL: there is none */
 struct unit *unit_first(void);
 void unit_start(struct unit *u);
+void unit_off(const char *name); /* killed, and not started again before unit_on */
+void unit_on(const char *name);
 struct process *process_current(void);   /* NULL: the world itself acts */
 /* kill -9: at once, also of the process that calls it (which does not return then). */
 void process_kill(struct process *p, const char *why);
