@@ -137,10 +137,11 @@ void sql_accept_jobs(struct session *s, struct tables *t, const struct mu_args *
                             .plan_stage = mu_span_is(stages.at[i], "plan"), .n = 1, .submitted_us = database_now()};
     }
     add_rides(t, a);
-    if (a->count > 20 && !a->arg[20].null) {
-        struct r_outbox *o = add_outbox(t, arg_id(a, 20), 1, true);
+    struct column events = arg_array(a, 20), event_bytes = arg_array(a, 22);
+    for (size_t i = 0; i < events.count; i++) {
+        struct r_outbox *o = add_outbox(t, cell_id(events, i), 1, true);
         o->subject = arg_text(a, 21);
-        o->bytes = arg_text(a, 22);
+        o->bytes = event_bytes.at[i];
     }
 }
 
@@ -150,6 +151,10 @@ void sql_reject(struct session *s, struct tables *t, const struct mu_args *a, st
     int64_t sequence = arg_i64(a, 3), stored_us = arg_time(a, 4);
     struct mu_id id = {{0}};
     (void)s;
+    if (created.at) {
+        sql_raise_mark(t, created, sequence, stored_us);
+        sql_settle(t, created, sequence);
+    }
     reply_columns(out, "u");
     EACH(struct r_rejection, r, t, T_REJECTION)
     {

@@ -419,13 +419,13 @@ static void commit_is_done_and_not_told(void)
     submit_many(SECOND_US, 3)->again = true;
 }
 
-/* Who was told `unavailable` would send it again, and without a key that would be another job. */
-static void nobody_was_refused(void)
+/* Who is told so would send it again under another key. */
+static void nobody_was_told_a_lie(void)
 {
     one_order();
     for (size_t i = 0; i < submission_count; i++)
-        if (submissions[i].refusals)
-            broken("a submission that was stored was answered `unavailable`");
+        if (submissions[i].denials)
+            broken("a submission that was stored was answered with `nothing is stored`");
 }
 
 static void commit_is_lost(void)
@@ -738,7 +738,7 @@ const struct named_case named_cases[] = {
     CASE(a_dispatcher_killed_after_its_publish, "3", dies_after_publish, one_order),
     CASE(a_dispatcher_killed_after_its_mark, "3", dies_after_mark, one_order),
     CASE(a_dispatcher_killed_before_its_intake_ack, "2", dies_before_intake_ack, one_order),
-    CASE(a_commit_that_was_done_and_not_told_is_read_back, "2", commit_is_done_and_not_told, nobody_was_refused),
+    CASE(a_commit_that_was_done_and_not_told_is_read_back, "2", commit_is_done_and_not_told, nobody_was_told_a_lie),
     CASE(a_commit_that_was_lost_is_made_again, "2", commit_is_lost, one_order),
     CASE(an_invalid_message_of_the_intake_becomes_a_row, "2", invalid_by_intake, NULL),
     CASE(a_recorder_killed_when_it_has_pulled, "5", recorder_dies_pulled, one_order),

@@ -269,9 +269,12 @@ static void accept(struct run *r)
     mu_arg_array_begin(r->a, MU_ARRAY_BYTES);
     mu_arg_array_bytes(r->a, mu_span_of(TERMS));
     mu_arg_array_end(r->a);
-    mu_arg_id(r->a, new_id(r, 7));
+    struct mu_id event = new_id(r, 7);
+    ids(r, &event, 1);
     mu_arg_text(r->a, mu_span_of("muster.event.job.accepted"));
-    mu_arg_bytes(r->a, mu_span_of("{}"));
+    mu_arg_array_begin(r->a, MU_ARRAY_BYTES);
+    mu_arg_array_bytes(r->a, mu_span_of("{}"));
+    mu_arg_array_end(r->a);
     mu_arg_text(r->a, mu_span_of("test"));
     bool commit = below(r, 5) != 0;
     if (!mu_store_begin(r->s, r->err) || !call(r, dispatcher_statements, SQL_ACCEPT_JOBS, NULL) || !commit) {
@@ -529,8 +532,9 @@ static void repair(struct run *r)
     mu_args_reset(r->a);
     switch (below(r, 5)) {
     case 0:
-        mu_arg_id(r->a, k.id);
-        mu_arg_i64(r->a, k.n - (below(r, 4) == 0));
+        k.n -= below(r, 4) == 0;
+        ids(r, &k.id, 1);
+        numbers(r, MU_ARRAY_I32, &k.n, 1);
         ask(r, SQL_REPUBLISH, 1, false);
         break;
     case 1:
@@ -603,13 +607,21 @@ static void places(struct run *r)
     int64_t sequence = 1 + below(r, 9), at = DAY_MS * 1000 + sequence;
     const char *stream = below(r, 4) ? "c1" : "c2";
     mu_args_reset(r->a);
-    switch (below(r, 4)) {
+    switch (below(r, 6)) {
     case 0:
+        mu_arg_text(r->a, mu_span_of(stream));
+        numbers(r, MU_ARRAY_I64, &sequence, 1);
+        mu_arg_i64(r->a, sequence);
+        mu_arg_time_us(r->a, at);
+        (void)call(r, dispatcher_statements, SQL_INTAKE_SETTLE, NULL);
+        mu_args_reset(r->a);
+        ask(r, SQL_INTAKE_NOTED, 3, false);
+        break;
     case 1:
         mu_arg_text(r->a, mu_span_of(stream));
         mu_arg_i64(r->a, sequence);
         mu_arg_time_us(r->a, at);
-        (void)call(r, dispatcher_statements, below(r, 3) ? SQL_INTAKE_REACHED : SQL_INTAKE_NOTE, NULL);
+        (void)call(r, dispatcher_statements, SQL_INTAKE_NOTE, NULL);
         mu_args_reset(r->a);
         ask(r, SQL_INTAKE_NOTED, 3, false);
         break;
@@ -619,6 +631,23 @@ static void places(struct run *r)
         mu_arg_time_us(r->a, at);
         (void)call(r, recorder_statements, SQL_COUNT + REC_POSITION_NOTE, NULL);
         break;
+    case 3:
+        mu_arg_text(r->a, mu_span_of(stream));
+        mu_arg_i64(r->a, 1 + below(r, 3));
+        mu_arg_i64(r->a, sequence);
+        ask(r, SQL_INTAKE_LOST, 1, false);
+        break;
+    case 4: {
+        static const int which[] = {SQL_INTAKE_ABSENT, SQL_INTAKE_WENT_BACK, SQL_INTAKE_TELL};
+        int i = which[below(r, 3)];
+        mu_arg_text(r->a, mu_span_of(stream));
+        mu_arg_i64(r->a, sequence);
+        if (i == SQL_INTAKE_TELL)
+            ask(r, i, 1, false);
+        else
+            (void)call(r, dispatcher_statements, i, NULL);
+        break;
+    }
     default:
         (void)call(r, recorder_statements, SQL_COUNT + REC_POSITIONS_THIN, NULL);
         if (call(r, recorder_statements, SQL_COUNT + REC_POSITIONS, &rows) && mu_rows_count(rows))
@@ -671,7 +700,7 @@ bool conformance_run(struct mu_store *s, uint64_t seed, int steps, struct mu_err
 {
     static const struct { const char *name; void (*make)(struct run *r); uint32_t weight; } calls[] = {
         {"claim", claim, 2}, {"accept", accept, 5}, {"publish", publish, 5}, {"record", record, 10}, {"repair", repair, 6},
-        {"candidates", candidates, 3}, {"question", question, 3}, {"status", status, 3}, {"places", places, 2}, {"reject", reject, 1}, {"packs", packs, 1}};
+        {"candidates", candidates, 3}, {"question", question, 3}, {"status", status, 3}, {"places", places, 4}, {"reject", reject, 1}, {"packs", packs, 1}};
     struct run *r = calloc(1, sizeof(*r));
     uint32_t total = 0;
     if (!r || !(r->a = mu_args_new()))

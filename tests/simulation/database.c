@@ -289,7 +289,7 @@ static void execute(struct asking *a)
     }
     if (m->mode != MODE_ASIDE && chance_in_million(database_faults.cancelled)) {
         trace("%s: took too long", a->statement->name);
-        fail(a, MU_UNAVAILABLE, "", "canceling statement due to statement timeout (57014)");
+        fail(a, MU_UNAVAILABLE, "timed_out", "canceling statement due to statement timeout (57014)");
         return;
     }
     run(a, m);

@@ -139,6 +139,7 @@ bool mu_bus_open(struct mu_bus **out, const struct mu_bus_options *options, stru
         return mu_fail(err, MU_UNAVAILABLE, "could not connect to the broker");
     bus->nc = (natsConnection *)(void *)c;
     atomic_store(&bus->generation, 1);
+    mu_api_prefix(bus->api, "");
     snprintf(bus->version, sizeof(bus->version), VERSION);
     bus->max_payload = 1024 * 1024;
     snprintf(subject, sizeof(subject), "%s.r.*", bus->inbox_prefix);
@@ -180,10 +181,22 @@ size_t mu_bus_max_payload(const struct mu_bus *bus)
     return bus->max_payload;
 }
 
-void bus_refusal(struct mu_bus *bus, char out[200])
+const char *mu_bus_hub_version(const struct mu_bus *bus)
+{
+    return bus->hub_version;
+}
+
+/* Every login of the simulation may do everything. */
+bool mu_bus_take_refusal(struct mu_bus *bus, char out[MU_REFUSAL_MAX])
 {
     (void)bus;
     out[0] = '\0';
+    return false;
+}
+
+void bus_refusal(struct mu_bus *bus, char out[200])
+{
+    (void)mu_bus_take_refusal(bus, out);
 }
 
 /* ---- sending ---- */

@@ -36,11 +36,36 @@ static bool connect_once(struct mu_store *s, struct mu_error *err)
     return true;
 }
 
+#define LIMIT_MS 65000
+#define SLICE_US 20000
+
+bool mu_store_open_beside(struct mu_store **out, const struct mu_store *beside, const char *program, struct mu_error *err)
+{
+    struct mu_store *s = NULL;
+    if (!mu_store_open(&s, "", program, beside->statements, beside->count, err))
+        return false;
+    mu_store_while_waiting(s, beside->waiting, beside->waiting_ctx);
+    *out = s;
+    return true;
+}
+
+void mu_store_while_waiting(struct mu_store *s, bool (*waiting)(void *ctx, int64_t waited_ms), void *ctx)
+{
+    s->waiting = waiting;
+    s->waiting_ctx = ctx;
+}
+
+void mu_store_limit(struct mu_store *s, int64_t limit_ms)
+{
+    s->limit_ms = limit_ms;
+}
+
 bool mu_store_open(struct mu_store **out, const char *conninfo, const char *program, const struct mu_statement *statements,
                    size_t count, struct mu_error *err)
 {
     struct mu_store *s = world_alloc(sizeof(*s));
     (void)conninfo;
+    s->limit_ms = LIMIT_MS;
     snprintf(s->program, sizeof(s->program), "%s", program);
     s->statements = statements;
     s->count = count;
@@ -107,23 +132,36 @@ static struct asking *ask(struct mu_store *s, enum ask_kind kind, const struct m
     return a;
 }
 
-/* False: the session has ended before the answer came. */
-static bool wait_answer(struct asking *a)
+/* False: the session has ended before the answer came, or has been given up. Who waits is heard meanwhile. */
+static bool wait_answer(struct mu_store *s, struct asking *a)
 {
-    struct session *s = a->session;
-    while (!a->answered && !s->killed) {
-        s->waiter = fibre_current();
-        (void)fibre_wait(NEVER);
+    struct session *of = a->session;
+    int64_t began_us = world_now(), slice_us = began_us + SLICE_US;
+    while (!a->answered && !of->killed) {
+        of->waiter = fibre_current();
+        (void)fibre_wait(slice_us);
+        of->waiter = NULL;
+        if (a->answered || of->killed || world_now() < slice_us)
+            continue;
+        slice_us = world_now() + SLICE_US;
+        int64_t waited_ms = (world_now() - began_us) / 1000;
+        if ((s->waiting && !s->waiting(s->waiting_ctx, waited_ms)) || (s->limit_ms && waited_ms > s->limit_ms)) {
+            trace("the session is given up");
+            mu_store_abandon(s);
+            return false;
+        }
     }
-    s->waiter = NULL;
     return a->answered;
 }
 
-static bool take(struct asking *a, struct mu_rows **rows, struct mu_error *err)
+static bool take(struct mu_store *s, struct asking *a, struct mu_rows **rows, struct mu_error *err)
 {
     const char *what = a->statement ? a->statement->name : "transaction";
-    if (!wait_answer(a))
+    if (!wait_answer(s, a)) {
+        if (!s->conn)
+            return mu_fail_code(err, MU_UNAVAILABLE, "silent", "%s: the server does not answer", what);
         return lost(a->session, err, what);
+    }
     if (!a->done)
         return mu_fail_code(err, a->fault, a->code, "%s: %s", what, a->text);
     if (!rows)
@@ -147,14 +185,14 @@ static bool usable(struct mu_store *s, const char *what, struct mu_error *err)
 
 bool mu_store_check_schema(struct mu_store *s, struct mu_error *err)
 {
-    return usable(s, "schema", err) && take(ask(s, ASK_NOTHING, NULL, NULL), NULL, err);
+    return usable(s, "schema", err) && take(s, ask(s, ASK_NOTHING, NULL, NULL), NULL, err);
 }
 
 bool mu_store_run(struct mu_store *s, int statement, const struct mu_args *args, struct mu_rows **rows, struct mu_error *err)
 {
     if (args && !mu_text_ok(&args->bytes, err))
         return false;
-    return usable(s, s->statements[statement].name, err) && take(ask(s, ASK_STATEMENT, &s->statements[statement], args), rows, err);
+    return usable(s, s->statements[statement].name, err) && take(s, ask(s, ASK_STATEMENT, &s->statements[statement], args), rows, err);
 }
 
 bool mu_store_start(struct mu_store *s, int statement, const struct mu_args *args, struct mu_error *err)
@@ -179,7 +217,7 @@ bool mu_store_finish(struct mu_store *s, struct mu_rows **rows, struct mu_error 
         return mu_fail(err, MU_UNAVAILABLE, "no connection to the server");
     struct asking *a = session_of(s)->asked;
     session_of(s)->asked = NULL;
-    return take(a, rows, err);
+    return take(s, a, rows, err);
 }
 
 void mu_store_abandon(struct mu_store *s)
@@ -192,7 +230,7 @@ void mu_store_abandon(struct mu_store *s)
 
 bool mu_store_begin(struct mu_store *s, struct mu_error *err)
 {
-    s->in_transaction = usable(s, "begin", err) && take(ask(s, ASK_BEGIN, NULL, NULL), NULL, err);
+    s->in_transaction = usable(s, "begin", err) && take(s, ask(s, ASK_BEGIN, NULL, NULL), NULL, err);
     return s->in_transaction;
 }
 
@@ -200,7 +238,7 @@ bool mu_store_commit(struct mu_store *s, struct mu_error *err)
 {
     struct mu_error why = {0};
     s->in_transaction = false;
-    if (usable(s, "commit", &why) && take(ask(s, ASK_COMMIT, NULL, NULL), NULL, &why))
+    if (usable(s, "commit", &why) && take(s, ask(s, ASK_COMMIT, NULL, NULL), NULL, &why))
         return true;
     bool unknown = !mu_store_alive(s);
     return mu_fail_code(err, unknown ? MU_UNAVAILABLE : why.fault, unknown ? "commit_unknown" : "", "%s", why.text);
@@ -210,7 +248,7 @@ void mu_store_rollback(struct mu_store *s)
 {
     struct mu_error ignored = {0};
     if (s->conn && session_of(s)->in_transaction && mu_store_alive(s) && usable(s, "rollback", &ignored))
-        (void)!take(ask(s, ASK_ROLLBACK, NULL, NULL), NULL, &ignored);
+        (void)!take(s, ask(s, ASK_ROLLBACK, NULL, NULL), NULL, &ignored);
     s->in_transaction = false;
 }
 
@@ -218,7 +256,7 @@ bool mu_store_listen(struct mu_store *s, const char *channel, struct mu_error *e
 {
     if (!mu_copy_text(s->listening, sizeof(s->listening), mu_span_of(channel)))
         return mu_fail(err, MU_BROKEN, "the channel name %s is too long", channel);
-    if (!usable(s, "listen", err) || !take(ask(s, ASK_NOTHING, NULL, NULL), NULL, err))
+    if (!usable(s, "listen", err) || !take(s, ask(s, ASK_NOTHING, NULL, NULL), NULL, err))
         return false;
     snprintf(session_of(s)->listening, sizeof(session_of(s)->listening), "%s", channel);
     return true;

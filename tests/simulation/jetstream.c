@@ -840,14 +840,17 @@ static void consumer_create(const struct wire *w, struct stream *s, struct mu_sp
 
 static void consumer_info(const struct wire *w, struct consumer *c)
 {
-    uint64_t waiting = 0;
+    uint64_t waiting = 0, floor = c->ack_all ? c->now.floor : c->now.delivered;
+    for (size_t i = 0; i < c->now.count && !c->ack_all; i++)
+        if (c->now.pending[i].sequence <= floor)
+            floor = c->now.pending[i].sequence - 1;
     for (const struct request *r = c->requests; r; r = r->next)
         waiting++;
     answer_json(w, "{\"config\":%s,\"created\":\"%s\",\"delivered\":{\"consumer_seq\":%llu,\"stream_seq\":%llu},"
                    "\"ack_floor\":{\"consumer_seq\":0,\"stream_seq\":%llu},\"num_ack_pending\":%zu,\"num_redelivered\":0,"
                    "\"num_waiting\":%llu,\"num_pending\":0}",
                 c->config, c->created, (unsigned long long)c->now.number, (unsigned long long)c->now.delivered,
-                (unsigned long long)c->now.floor, c->now.count, (unsigned long long)waiting);
+                (unsigned long long)floor, c->now.count, (unsigned long long)waiting);
 }
 
 static void consumer_delete(struct stream *s, struct consumer *c)

@@ -67,16 +67,59 @@ int64_t sql_republish(struct tables *t, struct mu_id task, int64_t expected_n, b
     return n;
 }
 
-void sql_republish_one(struct session *s, struct tables *t, const struct mu_args *a, struct reply *out)
+static int by_id(const void *x, const void *y)
 {
-    int64_t n = sql_republish(t, arg_id(a, 0), arg_i64(a, 1), false);
+    const struct { struct mu_id id; int64_t n; } *a = x, *b = y;
+    int order = memcmp(a->id.b, b->id.b, sizeof(a->id.b));
+    return order ? order : (a->n > b->n) - (a->n < b->n);
+}
+
+void sql_republish_missing(struct session *s, struct tables *t, const struct mu_args *a, struct reply *out)
+{
+    struct column tasks = arg_array(a, 0), ns = arg_array(a, 1);
+    struct { struct mu_id id; int64_t n; } *all = world_alloc((tasks.count + 1) * sizeof(*all));
+    bool any = false;
     (void)s;
-    reply_columns(out, "i");
-    reply_row(out);
-    if (n)
-        reply_i64(out, 0, n);
-    else
-        reply_null(out, 0);
+    for (size_t i = 0; i < tasks.count; i++) {
+        all[i].id = cell_id(tasks, i);
+        all[i].n = cell_i64(ns, i);
+    }
+    qsort(all, tasks.count, sizeof(*all), by_id);
+    reply_columns(out, "u");
+    for (size_t i = 0; i < tasks.count; i++) {
+        if ((i && mu_id_equal(all[i].id, all[i - 1].id)) || !sql_republish(t, all[i].id, all[i].n, false))
+            continue;
+        any = true;
+        reply_row(out);
+        reply_id(out, 0, all[i].id);
+    }
+    if (any)
+        sql_event_row(t, "operator.repaired");
+}
+
+void sql_repaired(struct session *s, struct tables *t, const struct mu_args *a, struct reply *out)
+{
+    (void)s;
+    (void)out;
+    if (!arg_array(a, 0).count)
+        return;
+    sql_event_row(t, "operator.repaired");
+    database_notify();
+}
+
+/* Small numbers that operators look at; those that the programs read. */
+void sql_counts(struct session *s, struct tables *t, const struct mu_args *a, struct reply *out)
+{
+    static const struct { const char *name; enum table_name table; } of[] = {
+        {"outcome_conflict", T_CONFLICT}, {"late_result", T_LATE}, {"quarantine", T_QUARANTINE}, {"rejection", T_REJECTION}, {"retry", T_RETRY}};
+    (void)s;
+    (void)a;
+    reply_columns(out, "tl");
+    for (size_t i = 0; i < MU_COUNT(of); i++) {
+        reply_row(out);
+        reply_text(out, 0, mu_span_of(of[i].name));
+        reply_i64(out, 1, (int64_t)t->of[of[i].table].count);
+    }
 }
 
 static struct mu_span words(const struct mu_id *ids, size_t count)
@@ -332,9 +375,98 @@ void sql_intake_note(struct session *s, struct tables *t, const struct mu_args *
     *m = (struct r_intake_mark){arg_text(a, 0), arg_i64(a, 1), arg_time(a, 2), database_now()};
 }
 
-void sql_intake_reached(struct session *s, struct tables *t, const struct mu_args *a, struct reply *out)
+/* ---- sql/migrations/0008_restore.sql: which messages of the intake are settled ---- */
+
+void sql_raise_mark(struct tables *t, struct mu_span created, int64_t sequence, int64_t stored_us)
 {
-    const struct r_intake_mark *m = (const struct r_intake_mark *)(void *)t->of[T_INTAKE_MARK].rows;
-    if (!t->of[T_INTAKE_MARK].count || !mu_span_equal(m->created, arg_text(a, 0)) || m->sequence < arg_i64(a, 1))
-        sql_intake_note(s, t, a, out);
+    struct r_intake_mark *m = (struct r_intake_mark *)(void *)t->of[T_INTAKE_MARK].rows;
+    if (t->of[T_INTAKE_MARK].count && mu_span_equal(m->created, created) && m->sequence >= sequence)
+        return;
+    if (!t->of[T_INTAKE_MARK].count)
+        m = table_add(t, T_INTAKE_MARK);
+    *m = (struct r_intake_mark){created, sequence, stored_us, database_now()};
+}
+
+static struct r_intake_settled *settled_of(struct tables *t, struct mu_span created, bool make)
+{
+    EACH(struct r_intake_settled, s, t, T_INTAKE_SETTLED)
+    {
+        if (mu_span_equal(s->created, created))
+            return s;
+    }
+    if (!make)
+        return NULL;
+    struct r_intake_settled *s = table_add(t, T_INTAKE_SETTLED);
+    s->created = created;
+    return s;
+}
+
+void sql_settle(struct tables *t, struct mu_span created, int64_t sequence)
+{
+    struct r_intake_settled *s = settled_of(t, created, true);
+    if (sequence < 0 || sequence >= SETTLED_MAX)
+        abort();
+    s->settled[sequence] = 1;
+}
+
+void sql_intake_settle(struct session *s, struct tables *t, const struct mu_args *a, struct reply *out)
+{
+    struct column sequences = arg_array(a, 1);
+    struct mu_span created = arg_text(a, 0);
+    (void)s;
+    (void)out;
+    sql_raise_mark(t, created, arg_i64(a, 2), arg_time(a, 3));
+    (void)settled_of(t, created, true);
+    for (size_t i = 0; i < sequences.count; i++)
+        sql_settle(t, created, cell_i64(sequences, i));
+}
+
+void sql_intake_lost(struct session *s, struct tables *t, const struct mu_args *a, struct reply *out)
+{
+    struct r_intake_settled *of = settled_of(t, arg_text(a, 0), true);
+    int64_t first = arg_i64(a, 1), acknowledged = arg_i64(a, 2);
+    (void)s;
+    reply_columns(out, "l");
+    reply_row(out);
+    for (int64_t q = first > 1 ? first : 1; q <= acknowledged; q++) {
+        if (!of->settled[q]) {
+            reply_i64(out, 0, q);
+            return;
+        }
+    }
+    for (int64_t q = 1; q <= acknowledged; q++)
+        of->settled[q] = 1;
+    reply_null(out, 0);
+}
+
+void sql_intake_absent(struct session *s, struct tables *t, const struct mu_args *a, struct reply *out)
+{
+    (void)s;
+    (void)out;
+    if (settled_of(t, arg_text(a, 0), false))
+        sql_settle(t, arg_text(a, 0), arg_i64(a, 1));
+}
+
+void sql_intake_went_back(struct session *s, struct tables *t, const struct mu_args *a, struct reply *out)
+{
+    struct r_intake_settled *of = settled_of(t, arg_text(a, 0), false);
+    (void)s;
+    (void)out;
+    for (int64_t q = arg_i64(a, 1) + 1; of && q < SETTLED_MAX; q++)
+        of->settled[q] = 0;
+}
+
+void sql_intake_tell(struct session *s, struct tables *t, const struct mu_args *a, struct reply *out)
+{
+    struct r_intake_settled *of = settled_of(t, arg_text(a, 0), false);
+    int64_t sequence = arg_i64(a, 1);
+    (void)s;
+    reply_columns(out, "t");
+    reply_row(out);
+    reply_bool(out, 0, of && of->told != sequence);
+    if (!of || of->told == sequence)
+        return;
+    of->told = sequence;
+    sql_event_row(t, "operator.database_went_back");
+    database_notify();
 }

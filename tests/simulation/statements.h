@@ -31,12 +31,18 @@ STATEMENT(sql_positions_thin);
 /* repair.c */
 STATEMENT(sql_candidates);
 STATEMENT(sql_reconcile_note);
-STATEMENT(sql_republish_one);
+STATEMENT(sql_republish_missing);
+STATEMENT(sql_repaired);
+STATEMENT(sql_counts);
 STATEMENT(sql_retry_due);
 STATEMENT(sql_recount_stages);
 STATEMENT(sql_rides_needed);
 STATEMENT(sql_intake_noted);
 STATEMENT(sql_intake_note);
-STATEMENT(sql_intake_reached);
+STATEMENT(sql_intake_settle);
+STATEMENT(sql_intake_lost);
+STATEMENT(sql_intake_absent);
+STATEMENT(sql_intake_went_back);
+STATEMENT(sql_intake_tell);
 
 #endif

@@ -10,7 +10,8 @@ void tables_init(struct tables *t)
         [T_OUTCOME] = sizeof(struct r_outcome), [T_TALLY] = sizeof(struct r_tally), [T_FINDING] = sizeof(struct r_finding),
         [T_RETRY] = sizeof(struct r_retry), [T_LATE] = sizeof(struct r_late), [T_CONFLICT] = sizeof(struct r_conflict),
         [T_QUARANTINE] = sizeof(struct r_quarantine), [T_REJECTION] = sizeof(struct r_rejection), [T_PACK] = sizeof(struct r_pack),
-        [T_POSITION] = sizeof(struct r_position), [T_INTAKE_MARK] = sizeof(struct r_intake_mark)};
+        [T_POSITION] = sizeof(struct r_position), [T_INTAKE_MARK] = sizeof(struct r_intake_mark),
+        [T_INTAKE_SETTLED] = sizeof(struct r_intake_settled)};
     memset(t, 0, sizeof(*t));
     for (int i = 0; i < TABLES; i++)
         t->of[i].size = sizes[i];

@@ -13,7 +13,7 @@ struct table {
 };
 enum table_name {
     T_JOB, T_TERMS, T_REQUEST, T_TASK, T_PROGRESS, T_OUTBOX, T_OUTCOME, T_TALLY, T_FINDING, T_RETRY, T_LATE, T_CONFLICT, T_QUARANTINE,
-    T_REJECTION, T_PACK, T_POSITION, T_INTAKE_MARK, TABLES,
+    T_REJECTION, T_PACK, T_POSITION, T_INTAKE_MARK, T_INTAKE_SETTLED, TABLES,
 };
 struct tables {
     struct table of[TABLES];
@@ -129,6 +129,13 @@ struct r_intake_mark {
     int64_t sequence, stored_us, noted_us;
 };
 
+#define SETTLED_MAX 1024
+struct r_intake_settled {
+    struct mu_span created;
+    int64_t told;                    /* 0: null */
+    uint8_t settled[SETTLED_MAX];    /* by sequence */
+};
+
 void tables_init(struct tables *t);
 void tables_copy(struct tables *to, const struct tables *from); /* grows what `to` has */
 void *table_add(struct tables *t, enum table_name name);        /* a row of zeros */
@@ -156,6 +163,8 @@ bool find_any_task(struct tables *t, struct mu_id id, struct any_task *out);
 
 /* ---- functions of the schema, for each other (accept.c, record.c, repair.c) ---- */
 void sql_rides_done(struct tables *t, const struct mu_id *rides, size_t count);
+void sql_raise_mark(struct tables *t, struct mu_span created, int64_t sequence, int64_t stored_us);
+void sql_settle(struct tables *t, struct mu_span created, int64_t sequence); /* of the intake */
 void sql_event_row(struct tables *t, const char *what);
 bool sql_end_task(struct tables *t, struct mu_id task, const char *result, const char *reason, struct mu_span message);
 /* n + 1, or 0: it has an outcome or another n. */

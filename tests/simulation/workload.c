@@ -226,7 +226,8 @@ static bool read_receipt(struct submission *s, struct mu_span body)
         const json_t *error = json_object_get(doc, "error");
         const char *code = mu_json_text(error, "code");
         if (code && strcmp(code, "unavailable") == 0) {
-            s->refusals++;
+            const char *hint = mu_json_text(error, "hint");
+            s->denials += hint && strstr(hint, "nothing is stored");
             return false;
         }
         broken("a good submission was refused: %.*s", (int)body.len, body.at);

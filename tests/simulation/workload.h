@@ -43,7 +43,7 @@ struct submission {
     bool acknowledged;
     int64_t sent_us, acknowledged_us;
     char job_ids[MEMBERS_MAX][MU_ID_MAX]; /* "": the door does not say */
-    int refusals;            /* answers `unavailable` */
+    int denials;             /* answers that nothing of it is stored */
     bool invalid;            /* refused: what the intake makes of it is a row of muster.rejection */
 };
 #define SUBMISSIONS_MAX 64
