@@ -443,8 +443,8 @@ static const struct mu_error *error_of(const struct batch *b, const struct reque
 static bool settle_messages(struct batch *b, bool *any, struct mu_error *err)
 {
     const struct mu_error none = {0};
+    const struct mu_message *newest = NULL;
     struct mu_args *a = b->d->args;
-    *any = false;
     mu_args_reset(a);
     mu_arg_text(a, mu_span_of(b->d->intake_created));
     mu_arg_array_begin(a, MU_ARRAY_I64);
@@ -453,10 +453,16 @@ static bool settle_messages(struct batch *b, bool *any, struct mu_error *err)
         if (!r->from_intake || error_of(b, r, &none))
             continue;
         mu_arg_array_i64(a, (int64_t)r->message->stream_sequence);
-        *any = true;
+        if (!newest || r->message->stream_sequence > newest->stream_sequence)
+            newest = r->message;
     }
     mu_arg_array_end(a);
-    return !*any || mu_store_run(b->d->store, SQL_INTAKE_SETTLE, a, NULL, err);
+    *any = newest != NULL;
+    if (!newest)
+        return true;
+    mu_arg_i64(a, (int64_t)newest->stream_sequence);
+    mu_arg_time_us(a, newest->stored_us);
+    return mu_store_run(b->d->store, SQL_INTAKE_SETTLE, a, NULL, err);
 }
 
 static bool store_all(struct commit *c, bool *anything, struct mu_error *err)

@@ -20,6 +20,7 @@
 #define SWEEP_MS 2000       /* rows of the outbox that nobody has published */
 #define POLICY_MS 1000
 #define RECOUNT_MS 30000
+#define PACKS_MS 60000
 #define RARELY 2             /* what is looked at once in so many passes of the reconciler */
 #define MAINTAIN_MS 3600000
 #define BROKER_LOST_MS 5000
@@ -40,6 +41,8 @@ struct leader {
     struct space space;
     struct stray stray;
     struct policies policies;
+    int64_t packs_ms;
+    uint64_t packs_generation; /* of the bus, when the bucket of packs was last made equal to its table */
     char created[40];      /* of MUSTER_TASKS, as last seen: another one means that the store was wiped */
 };
 
@@ -88,7 +91,6 @@ static bool try_to_lead(struct leader *l, struct mu_error *err)
         mu_log(MU_WARNING, "the leader had stopped, its session was ended", MU_N("backend_pid", l->lock.ended));
     if (!l->lock.held)
         return true;
-    l->setback.known = false; /* another leader may have noted it meanwhile */
     l->policies.walked = false;
     mu_say(MU_INFO, "leading: reconciling, retries and partitions are done here");
     return true;
@@ -127,6 +129,31 @@ static bool retries(struct leader *l, struct mu_error *err)
     return mu_store_run(l->d->store, SQL_RETRY_DUE, l->d->args, NULL, err);
 }
 
+/* True once the time has come; notes the next. */
+static bool due(int64_t *at, int64_t every_ms, int64_t now, int64_t *next_ms)
+{
+    bool is_due = now >= *at;
+    if (is_due)
+        *at = now + every_ms;
+    if (*at - now < *next_ms)
+        *next_ms = *at - now;
+    return is_due;
+}
+
+/* Agents defer tasks whose pack is missing: a power cut takes packs that were put in shortly before, and a broker that
+ * has lost something has always been away. */
+static bool look_at_packs(struct leader *l, int64_t now, int64_t *next_ms, struct mu_error *err)
+{
+    const uint64_t generation = mu_bus_generation(l->d->bus);
+    if (l->packs_generation != generation)
+        l->packs_ms = now;
+    l->packs_generation = generation;
+    if (!due(&l->packs_ms, PACKS_MS, now, next_ms) || resolver_fill(l->d->resolver, &l->d->counters.value[COUNT_PACKS_WRITTEN], err))
+        return true;
+    l->packs_ms = now + TRY_MS;
+    return false;
+}
+
 static bool sweep(struct leader *l, struct mu_error *err)
 {
     size_t sent = 0;
@@ -156,17 +183,6 @@ static void look_at_broker(struct leader *l, int64_t now)
         mu_say(MU_WARNING, "the broker has been away for five seconds, leading is left to others");
         mu_lock_let_go(&l->lock, l->d->store);
     }
-}
-
-/* True once the time has come; notes the next. */
-static bool due(int64_t *at, int64_t every_ms, int64_t now, int64_t *next_ms)
-{
-    bool is_due = now >= *at;
-    if (is_due)
-        *at = now + every_ms;
-    if (*at - now < *next_ms)
-        *next_ms = *at - now;
-    return is_due;
 }
 
 bool leader_step(struct leader *l, int64_t *next_ms, struct mu_error *err)
@@ -204,5 +220,5 @@ bool leader_step(struct leader *l, int64_t *next_ms, struct mu_error *err)
         return false;
     if (due(&l->stray_ms, RARELY * pass_ms, now, next_ms) && !stray_slice(&l->stray, err))
         return false;
-    return counters_tell(l->d, err);
+    return look_at_packs(l, now, next_ms, err) && counters_tell(l->d, err);
 }

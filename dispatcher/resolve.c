@@ -211,7 +211,7 @@ static bool put_key(struct resolver *r, const char *key, struct mu_span value, i
     return mu_kv_put(r->d->bus, MU_BUCKET_PACKS, key, value, NULL, err);
 }
 
-static bool fill_bucket(struct resolver *r, int64_t *written, struct mu_error *err)
+bool resolver_fill(struct resolver *r, int64_t *written, struct mu_error *err)
 {
     MU_AUTO(mu_rows_free) struct mu_rows *rows = NULL;
     if (!mu_store_run(r->d->store, SQL_PACKS, NULL, &rows, err))
@@ -240,7 +240,7 @@ bool resolver_load(struct resolver *r, int64_t *written, struct mu_error *err)
             done = put_pack(r, path.at, err);
     }
     closedir(dir);
-    return done && fill_bucket(r, written, err);
+    return done && resolver_fill(r, written, err);
 }
 
 static const struct known *find_known(const struct resolver *r, const struct mu_digest *digest)

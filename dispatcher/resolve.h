@@ -21,6 +21,8 @@ MU_MUST bool resolver_new(struct resolver **out, struct dispatcher *d, struct mu
 /* Puts the shipped packs into PostgreSQL; a version that differs there stays as it is and is reported. Then makes the
  * bucket equal to the table; *written (NULL is fine) grows by the packs that were not right there. */
 MU_MUST bool resolver_load(struct resolver *r, int64_t *written, struct mu_error *err);
+/* The second half alone: puts into the bucket what is missing there, or another than in the table. */
+MU_MUST bool resolver_fill(struct resolver *r, int64_t *written, struct mu_error *err);
 /* "identifiers", "identifiers@1", "identifiers@1.0.0". MU_REJECTED unknown_pack (/pack), unknown_list. */
 MU_MUST bool resolver_find(struct resolver *r, struct mu_span wanted, const struct resolved **out, struct mu_error *err);
 /* Rules in place: checked, named inline@0; *out is the caller's (resolved_free). */

@@ -59,8 +59,9 @@ static bool look_at_tasks(struct setback *s, struct mu_error *err)
 static bool read_note(struct setback *s, struct mu_error *err)
 {
     MU_AUTO(mu_rows_free) struct mu_rows *rows = NULL;
-    if (s->known)
-        return true;
+    s->created[0] = '\0';
+    s->sequence = 0;
+    s->stored_us = s->noted_us = 0;
     if (!mu_store_run(s->d->store, SQL_INTAKE_NOTED, NULL, &rows, err))
         return false;
     if (mu_rows_count(rows)) {
@@ -69,7 +70,6 @@ static bool read_note(struct setback *s, struct mu_error *err)
         s->stored_us = mu_row_i64(rows, 0, 2);
         s->noted_us = mu_row_i64(rows, 0, 3);
     }
-    s->known = true;
     return true;
 }
 
@@ -106,13 +106,7 @@ static bool note(struct setback *s, const struct mu_stream_state *now, const str
     mu_arg_i64(a, (int64_t)sequence);
     mu_arg_time_us(a, stored_us);
     mu_arg_time_us(a, now->now_us);
-    if (!mu_store_run(s->d->store, SQL_INTAKE_NOTE, a, NULL, err))
-        return false;
-    snprintf(s->created, sizeof(s->created), "%s", now->created);
-    s->sequence = sequence;
-    s->stored_us = stored_us;
-    s->noted_us = now->now_us;
-    return true;
+    return mu_store_run(s->d->store, SQL_INTAKE_NOTE, a, NULL, err);
 }
 
 /* What was settled beyond the stream's end was settled of other messages than will stand there. */

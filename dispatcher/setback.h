@@ -10,8 +10,7 @@
 
 struct setback {
     struct dispatcher *d;
-    bool known;          /* what follows has been read from PostgreSQL */
-    char created[40];    /* the intake's newest message, as noted last */
+    char created[40];    /* the intake's newest message, as noted last: by a leader, or by who settled it */
     uint64_t sequence;   /* 0: it was empty */
     int64_t stored_us, noted_us; /* by the broker's clock */
     bool missing;        /* one was not there at this look: deleted by hand, or by a renewal that was cut short */

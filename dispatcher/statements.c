@@ -39,7 +39,7 @@ const struct mu_statement dispatcher_statements[SQL_COUNT] = {
     [SQL_INTAKE_NOTE] = {"intake note", "select muster.intake_note($1::text, $2::bigint, $3, $4)"},
     [SQL_SPACE_BOUNDS] = {"space bounds", "select kind, created, sequence, (extract(epoch from stored_at) * 1000000)::bigint "
                                               "from muster.space_bounds()"},
-    [SQL_INTAKE_SETTLE] = {"intake settle", "select muster.intake_settle($1::text, $2)"},
+    [SQL_INTAKE_SETTLE] = {"intake settle", "select muster.intake_settle($1::text, $2, $3::bigint, $4)"},
     [SQL_INTAKE_LOST] = {"intake lost", "select muster.intake_lost($1::text, $2::bigint, $3::bigint)"},
     [SQL_INTAKE_ABSENT] = {"intake absent", "select muster.intake_absent($1::text, $2::bigint)"},
     [SQL_INTAKE_WENT_BACK] = {"intake went back", "select muster.intake_went_back($1::text, $2::bigint)"},

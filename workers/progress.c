@@ -66,6 +66,7 @@ void mu_progress_init(struct mu_progress *p, struct mu_bus *bus, const struct mu
     p->incarnation = incarnation;
     p->n = n;
     p->sequence = 0;
+    p->generation = mu_bus_generation(bus);
     p->stored = false;
     p->crashes = 0;
     p->checkpoint = MU_TEXT(STATE_MAX);
@@ -107,6 +108,14 @@ static bool find_mark(getter *get, struct mu_bus *bus, const char *task_id, stru
     return true;
 }
 
+/* With the sequence that we know, if it can still be trusted. */
+static bool put_at_once(struct mu_progress *p, struct mu_span state, struct mu_error *err)
+{
+    if (p->generation != mu_bus_generation(p->bus))
+        return mu_fail(err, MU_LOST, "the broker has been away");
+    return mu_kv_cas(p->bus, MU_BUCKET_STATE, p->task->id_text, p->sequence, state, &p->sequence, err);
+}
+
 /* Compare-and-set; refused although what stands there is ours: the store was rolled back, so take its
  * sequence and write again. */
 static bool put_state(struct mu_progress *p, bool released, struct mu_error *err)
@@ -116,26 +125,27 @@ static bool put_state(struct mu_progress *p, bool released, struct mu_error *err
     write_state(p, released, &t);
     if (!mu_text_ok(&t, err))
         return false;
-    if (mu_kv_cas(p->bus, MU_BUCKET_STATE, p->task->id_text, p->sequence, mu_text_span(&t), &p->sequence,
-                  &first)) {
+    if (put_at_once(p, mu_text_span(&t), &first)) {
         p->stored = true;
         return true;
     }
     if (first.fault != MU_LOST)
         return mu_fail_code(err, first.fault, first.code, "%s", first.text);
     MU_AUTO(mu_mark_fini) struct mu_mark mark = {0};
+    uint64_t generation = mu_bus_generation(p->bus);
     bool found;
     uint64_t sequence;
     if (!find_mark(mu_kv_get_leader, p->bus, p->task->id_text, &mark, &found, &sequence, err))
         return false;
     bool mine = found ? strcmp(mark.incarnation, p->incarnation) == 0 && strcmp(mark.owner, p->agent) == 0 &&
                             mark.n <= p->n
-                      : sequence == 0 && p->stored; /* a wiped store holds nothing of anybody */
+                      : sequence == 0; /* a wiped store holds nothing of anybody */
     if (!mine)
         return mu_fail(err, MU_LOST, "task %s is %s%s now", p->task->id_text, found ? "owned by " : "settled",
                        found ? mark.owner : "");
     if (!mu_kv_cas(p->bus, MU_BUCKET_STATE, p->task->id_text, sequence, mu_text_span(&t), &p->sequence, err))
         return false;
+    p->generation = generation;
     p->stored = true;
     return true;
 }
@@ -172,6 +182,7 @@ bool mu_progress_claim(struct mu_progress *p, bool fresh, enum mu_decision *out,
     char digest[MU_DIGEST_HEX];
     bool found;
     mu_digest_format(&p->task->digest, digest);
+    p->generation = mu_bus_generation(p->bus);
     if (!find_mark(mu_kv_get, p->bus, p->task->id_text, &mark, &found, &p->sequence, err))
         return mu_while(err, "reading the state of task %s", p->task->id_text);
     const struct mu_claim claim = {
@@ -209,7 +220,7 @@ bool mu_progress_assert(struct mu_progress *p, struct mu_error *err)
 void mu_progress_purge(struct mu_progress *p)
 {
     struct mu_error ignored = {0};
-    if (p->stored)
+    if (p->stored && p->generation == mu_bus_generation(p->bus)) /* else it is left to the leader's sweep */
         (void)!mu_kv_purge(p->bus, MU_BUCKET_STATE, p->task->id_text, p->sequence, &ignored);
     p->stored = false;
 }

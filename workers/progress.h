@@ -51,6 +51,8 @@ struct mu_progress {
     const char *agent, *incarnation;
     int64_t n;
     uint64_t sequence; /* of our last write, or what a first one expects */
+    uint64_t generation; /* of the bus when that was learnt: after a reconnect the store may have gone back, and
+                            the same number may be another's write */
     bool stored;       /* something of ours is there: to be purged at the end */
     int64_t crashes;
     struct mu_text checkpoint; /* last one written or taken over, as JSON; empty: none */

@@ -135,7 +135,7 @@ begin
         select rejection_id into id from muster.rejection where created = stream and sequence = at_sequence and stored_at = at_stored;
     end if;
     if stream is not null then
-        perform muster.intake_settle(stream, array[at_sequence]);
+        perform muster.intake_settle(stream, array[at_sequence], at_sequence, at_stored);
     end if;
     return id;
 end

@@ -21,14 +21,18 @@ comment on column muster.intake_settled.told is 'The first lost sequence that an
 -- an upgrade of a running site
 insert into muster.intake_settled (created) select created from muster.intake_mark;
 
-create function muster.intake_settle(stream text, settled bigint[]) returns void
+create function muster.intake_settle(stream text, settled bigint[], newest bigint, newest_stored timestamptz) returns void
     language sql volatile security definer set search_path = pg_catalog, muster
     as $$
+    insert into muster.intake_mark as m (created, sequence, stored_at, noted_at) values (stream, newest, newest_stored, newest_stored)
+    on conflict (one) do update set created = excluded.created, sequence = excluded.sequence, stored_at = excluded.stored_at,
+        noted_at = greatest(m.noted_at, excluded.noted_at) -- by the broker's clock
+    where m.created <> excluded.created or m.sequence < excluded.sequence;
     insert into muster.intake_settled as m (created, sequences)
     select stream, coalesce(range_agg(int8range(s, s + 1)), '{}') from unnest(settled) as x(s)
     on conflict (created) do update set sequences = m.sequences + excluded.sequences, noted_at = now()
     $$;
-comment on function muster.intake_settle is 'Notes messages of the intake as settled, in the transaction that settles them. Serialises: call it last.';
+comment on function muster.intake_settle is 'Notes messages of the intake as settled, in the transaction that settles them, and the newest of them with its time stamp: should the stream go back behind it, another message under its number would be taken for it. Serialises: call it last.';
 
 create function muster.intake_lost(stream text, first_sequence bigint, acknowledged bigint) returns bigint
     language plpgsql volatile security definer set search_path = pg_catalog, muster

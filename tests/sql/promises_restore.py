@@ -134,7 +134,7 @@ def what_cannot_be_replayed_stays_and_its_job_is_run_again(world):
 
 
 def _settle(db, *sequences, stream="c1"):
-    db.rows(f"select muster.intake_settle('{stream}', {array('bigint', sequences)})")
+    db.rows(f"select muster.intake_settle('{stream}', {array('bigint', sequences)}, {max(sequences)}, now())")
 
 
 def _lost(db, first, acknowledged, stream="c1"):
