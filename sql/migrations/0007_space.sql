@@ -23,7 +23,7 @@ create function muster.space_bounds() returns table (kind text, created text, se
     language sql stable security definer set search_path = pg_catalog, muster
     as $$
     select x.* from (
-        select case when row_number() over (order by noted_at desc) = 1 then 'current' else 'kept' end, created, sequence, stored_at
+        select case when row_number() over (order by ordinal desc) = 1 then 'current' else 'kept' end, created, sequence, stored_at
         from muster.recorder_position
         union all
         (select 'backup', created, sequence, stored_at from muster.backup_mark order by marked_at desc limit 1)

@@ -13,6 +13,7 @@ def after_the_clock_was_set_back_the_position_written_last_rules(world):
     world.db.rows(f"update muster.recorder_position set minute = minute + {AHEAD}, noted_at = noted_at + {AHEAD}")
     stream.record(world.db, [stream.outcome(jobs[1])])
     assert world.db.rows("select sequence from muster.positions()") == [["2"], ["1"]]
+    assert world.db.rows("select sequence from muster.space_bounds() where kind = 'current'") == [["2"]], "it bounds what may be purged"
     world.db.rows("select muster.position_note('c2', 7, '2026-11-24T11:00:00Z')")
     assert world.db.rows("select created, sequence from muster.positions() limit 1") == [["c2", "7"]]
 
