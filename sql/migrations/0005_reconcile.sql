@@ -137,7 +137,8 @@ begin
     for r in select * from muster.retry t
              where (next_at <= now()
                     -- farther away than any pause: it was put off before the clock was set back
-                    or (next_at > now() + interval '10 minutes' and next_at < 'infinity' and class <> 'by_hand'
+                    or (next_at > now() + interval '10 minutes' and next_at < 'infinity'
+                        and (class <> 'by_hand' or created_at > now() + interval '1 minute')
                         and next_at > now() + coalesce(muster.retry_cap(t.class, t.queue), interval '0')))
                and not exists (select from muster.breaker b where b.source = t.source)
              order by next_at limit lim for update skip locked loop

@@ -206,7 +206,8 @@ begin
             perform muster.breaker_close(array[b.source]); -- nothing waits any more
             continue;
         end if;
-        continue when b.probe_at > now();
+        continue when b.probe_at > now() -- farther off than any pause: the clock was set back
+            and b.probe_at < now() + greatest(interval '10 minutes', muster.retry_cap('dependency', b.queue));
         select * into probe from muster.retry t where t.source = b.source and t.next_at < 'infinity'
             order by t.next_at limit 1 for update skip locked;
         continue when not found; -- the last probe is under way

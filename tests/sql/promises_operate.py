@@ -272,6 +272,26 @@ def retries_at_a_rate_are_spread_over_time(world):
     assert world.db.one("select count(*) from muster.retry") == "0"
 
 
+def what_an_operator_or_a_policy_puts_off_for_long_is_not_taken_for_a_clock_set_back(world):
+    jobs, waits, stream = accept(world.db, *[Job() for _ in range(2)]), accept(world.db, Job(queue="aml")), Stream()
+    world.db.rows("select muster.policy_seen('queue.aml', '{\"retry\":{\"transient\":{\"first_ms\":7200000,\"cap_ms\":7200000}}}', true, true, 1)")
+    stream.record(world.db, [stream.outcome(j, **ERROR) for j in jobs],
+                  deferred=[{"task": waits.id, "n": 1, "class": "transient", "reason": "odd", "message": "x"}])
+    _ask(world, "retry", filter={"class": "bad_input"}, reason="slowly", rate=0.001)
+    assert world.db.one("select count(*) from muster.retry where next_at > now() + interval '11 minutes'") == "2"
+    assert world.db.one("select muster.retry_due(10)") == "1", "only the first of the slow ones"
+    world.db.rows("update muster.retry set next_at = next_at + interval '1 day', created_at = created_at + interval '1 day' where next_at < 'infinity'")
+    assert world.db.one("select muster.retry_due(10)") == "2", "as after the clock was set back a day"
+
+
+def a_probe_that_the_clock_has_moved_away_is_made(world):
+    job, stream = accept(world.db, Job()), Stream()
+    _defer(world, stream, job)
+    world.db.rows("update muster.breaker set probe_at = probe_at + interval '1 day'")
+    world.db.rows("select muster.retry_due(10)")
+    assert world.db.rows("select count(*) from muster.retry where next_at = 'infinity'") == [["1"]]
+
+
 def what_is_no_dead_letter_is_not_retried(world):
     job, stream = accept(world.db, Job()), Stream()
     assert _ask(world, "retry", task_id=job.id, reason="x")["error"]["code"] == "conflict"
