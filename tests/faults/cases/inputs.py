@@ -158,7 +158,7 @@ def source_missing(r):
         raise Broken(f"I1: {bad} jobs failed because a data root was away for seconds")
 
 
-@case(21, "forged and broken messages in the queue and among the results")
+@case(21, "forged and broken messages in the queue and among the results", fresh=True)
 def forged(r):
     """Quarantined with bytes and reason; nothing is invented, open tasks keep their rights."""
     nats = r.site.nats
