@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Runs the test suites and counts: `./run test [SUITE...]`, SUITE one of unit, thread, sql, live, faults, lint (all
-if none is named).
+"""Runs the test suites and counts: `./run test [SUITE...]`, SUITE one of unit, thread, sql, simulation, live, faults,
+lint (all if none is named).
 
 Every suite speaks TAP. Unit tests come from build-sanitize (AddressSanitizer and UndefinedBehaviorSanitizer always
-on), the suite `thread` from build-thread (ThreadSanitizer); the suites with real servers use build. The last line is
+on), the suite `thread` from build-thread (ThreadSanitizer); the suite `simulation` from build and once more
+from build-sanitize, without new schedules; the suites with real servers use build. The last line is
 `N passed, N failed, N skipped`."""
 import json
 import os
@@ -15,7 +16,7 @@ import threading
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-SUITES = ("unit", "thread", "sql", "live", "faults", "lint")
+SUITES = ("unit", "thread", "sql", "simulation", "live", "faults", "lint")
 TAP_LINE = re.compile(r"^(ok|not ok)\b(?:\s+\d+)?\s*-?\s*(.*?)(?:\s*#\s*(SKIP)\b\s*(.*))?$", re.I)
 
 
@@ -110,12 +111,14 @@ def main(names):
         print(f"note: no test data in MUSTER_TEST_DATA ({data}); the cases that need it are skipped")
     sanitizer = {"ASAN_OPTIONS": "detect_leaks=1:strict_string_checks=1:halt_on_error=1",
                  "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1"}
-    builds = {"unit": "build-sanitize", "thread": "build-thread"}
-    options = {"unit": sanitizer, "thread": {"TSAN_OPTIONS": "atexit_sleep_ms=100"}}
+    builds = {"unit": ["build-sanitize"], "thread": ["build-thread"], "simulation": ["build", "build-sanitize"]}
+    # a killed program of the simulation gives no memory back
+    unleaking = dict(sanitizer, ASAN_OPTIONS="detect_leaks=0:strict_string_checks=1:halt_on_error=1")
+    options = {"unit": sanitizer, "thread": {"TSAN_OPTIONS": "atexit_sleep_ms=100"}, "simulation": unleaking}
     for suite in wanted:
-        build = builds.get(suite, "build")
-        for name, command, env, timeout in meson_tests(build, suite):
-            run_tap(counts, f"{suite}/{name}", command, dict(env, **options.get(suite, {})), timeout)
+        for build in builds.get(suite, ["build"]):
+            for name, command, env, timeout in meson_tests(build, suite):
+                run_tap(counts, f"{suite}/{name}", command, dict(env, **options.get(suite, {})), timeout)
     for failure in counts.failures:
         print(f"failed: {failure}")
     print(f"{counts.passed} passed, {counts.failed} failed, {counts.skipped} skipped")

@@ -25,6 +25,7 @@ struct watched {
 static struct watched watched[WATCHED_MAX];
 static size_t watched_count;
 static int most_starts;
+static int64_t most_crashes;
 
 static struct watched *watch(const char *task)
 {
@@ -59,6 +60,8 @@ static void on_key(const char *bucket, const char *key, struct mu_span value, bo
     const json_t *checkpoint = json_object_get(doc, "checkpoint");
     const char *incarnation = mu_json_text(doc, "incarnation");
     int64_t n = mu_json_int(doc, "n", 0), position = json_is_object(checkpoint) ? mu_json_int(checkpoint, "record_no", 0) : -1;
+    if (mu_json_int(doc, "crashes", 0) > most_crashes)
+        most_crashes = mu_json_int(doc, "crashes", 0);
     bool other = strcmp(w->incarnation, incarnation ? incarnation : "") != 0;
     if (w->present && n < w->n)
         broken("I4: the state of task %s goes back from publication %lld to %lld", key, (long long)w->n, (long long)n);
@@ -83,6 +86,7 @@ void checker_begin(void)
 {
     watched_count = 0;
     most_starts = 0;
+    most_crashes = 0;
     checker_allows = (struct checker_allows){0};
     broker_on_key = on_key;
 }
@@ -92,7 +96,39 @@ int checker_most_starts(void)
     return most_starts;
 }
 
+int64_t checker_most_crashes(void)
+{
+    return most_crashes;
+}
+
 /* ---- at rest ---- */
+
+static bool may_be_lost(const struct submission *s)
+{
+    if (database_last_restore())
+        return true;
+    return s->door == DOOR_INTAKE && broker_last_loss() >= s->sent_us && broker_last_loss();
+}
+
+static bool has_job(struct tables *t, const char *key)
+{
+    EACH(struct r_job, j, t, T_JOB)
+    {
+        if (mu_span_is(j->key, key))
+            return true;
+    }
+    return false;
+}
+
+/* A key that was acknowledged and is no job yet: NULL if there is none. */
+static const char *key_without_job(struct tables *t)
+{
+    for (size_t i = 0; i < submission_count; i++)
+        for (size_t k = 0; k < submissions[i].count && !submissions[i].invalid && !may_be_lost(&submissions[i]); k++)
+            if (!has_job(t, submissions[i].keys[k]))
+                return submissions[i].keys[k];
+    return NULL;
+}
 
 static bool job_has_ended(struct tables *t, const struct r_job *j)
 {
@@ -137,6 +173,8 @@ bool checker_at_rest(const char **why)
         snprintf(text, sizeof(text), "I1: a submission has not been acknowledged");
     else if (consumer_waits(MU_STREAM_INTAKE))
         snprintf(text, sizeof(text), "intake messages wait for a dispatcher");
+    else if (key_without_job(t))
+        snprintf(text, sizeof(text), "I1: %s was acknowledged and is no job", key_without_job(t));
     EACH(struct r_job, j, t, T_JOB)
     {
         if (!job_has_ended(t, j) && !text[0])
@@ -234,13 +272,6 @@ bool checker_sum(struct mu_id job, struct outcome_sum *out)
 }
 
 /* ---- judgement ---- */
-
-static bool may_be_lost(const struct submission *s)
-{
-    if (database_last_restore())
-        return true;
-    return s->door == DOOR_INTAKE && broker_last_loss() >= s->sent_us && broker_last_loss();
-}
 
 static const struct submission *submission_of(struct mu_span key, size_t *member)
 {

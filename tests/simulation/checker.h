@@ -20,5 +20,7 @@ struct checker_allows {
 extern struct checker_allows checker_allows;
 /* The most starts of one task that stood at one place of it. */
 int checker_most_starts(void);
+/* The most crashes that a start mark has counted. */
+int64_t checker_most_crashes(void);
 
 #endif
