@@ -615,15 +615,16 @@ static void places(struct run *r)
         mu_arg_time_us(r->a, at);
         (void)call(r, dispatcher_statements, SQL_INTAKE_SETTLE, NULL);
         mu_args_reset(r->a);
-        ask(r, SQL_INTAKE_NOTED, 3, false);
+        ask(r, SQL_INTAKE_NOTED, 4, false);
         break;
     case 1:
         mu_arg_text(r->a, mu_span_of(stream));
         mu_arg_i64(r->a, sequence);
         mu_arg_time_us(r->a, at);
+        mu_arg_time_us(r->a, at + sequence);
         (void)call(r, dispatcher_statements, SQL_INTAKE_NOTE, NULL);
         mu_args_reset(r->a);
-        ask(r, SQL_INTAKE_NOTED, 3, false);
+        ask(r, SQL_INTAKE_NOTED, 4, false);
         break;
     case 2:
         mu_arg_text(r->a, mu_span_of(stream));

@@ -75,6 +75,24 @@ natsStatus natsMsgHeader_Get(natsMsg *m, const char *key, const char **value)
     return *value ? NATS_OK : NATS_NOT_FOUND;
 }
 
+natsStatus natsMsg_Create(natsMsg **out, const char *subject, const char *reply, const char *data, int len)
+{
+    *out = (natsMsg *)(void *)wire_new(subject, reply, mu_span(data, (size_t)len));
+    return NATS_OK;
+}
+
+natsStatus natsMsgHeader_Set(natsMsg *m, const char *key, const char *value)
+{
+    wire_header((struct wire *)(void *)m, key, value);
+    return NATS_OK;
+}
+
+bool bus_fault(struct mu_error *err, natsStatus s, const char *fmt, ...)
+{
+    (void)s;
+    return mu_fail(err, MU_BROKEN, "%s", fmt);
+}
+
 static struct arrival *arrival_of(const struct wire *w)
 {
     struct arrival *a = message_new((natsMsg *)(uintptr_t)w);

@@ -741,7 +741,12 @@ static void direct_get(const struct wire *w, struct stream *s, const char *subje
 /* STREAM.MSG.GET: JSON with the headers in base64. */
 static void leader_get(const struct wire *w, struct stream *s)
 {
+    const char *of = strstr(w->body.at, "\"last_by_subj\":\"");
     uint64_t q = number_in(w->body, "\"seq\":");
+    if (of) {
+        of += strlen("\"last_by_subj\":\"");
+        q = last_of_subject(s, world_keep(mu_span(of, strcspn(of, "\""))).at);
+    }
     struct entry *e = entry_at(s, q);
     if (!e) {
         answer_error(w, 404, 10037, "no message found");
@@ -752,9 +757,12 @@ static void leader_get(const struct wire *w, struct stream *s)
     for (size_t i = 0; i < e->wire->header_count; i++)
         mu_text_addf(&headers, "%s: %s\r\n", e->wire->headers[i].name, e->wire->headers[i].value);
     mu_text_puts(&headers, "\r\n");
-    char *coded = world_alloc(headers.len * 4 / 3 + 8);
+    char *coded = world_alloc(headers.len * 4 / 3 + 8), *data = world_alloc(e->wire->body.len * 4 / 3 + 8), when[MU_RFC3339_MAX];
     EVP_EncodeBlock((unsigned char *)coded, (const unsigned char *)headers.at, (int)headers.len);
-    answer_json(w, "{\"message\":{\"subject\":\"%s\",\"seq\":%llu,\"hdrs\":\"%s\"}}", e->wire->subject, (unsigned long long)q, coded);
+    EVP_EncodeBlock((unsigned char *)data, (const unsigned char *)e->wire->body.at, (int)e->wire->body.len);
+    mu_rfc3339_format(e->stored_us, when);
+    answer_json(w, "{\"message\":{\"subject\":\"%s\",\"seq\":%llu,\"hdrs\":\"%s\",\"data\":\"%s\",\"time\":\"%s\"}}", e->wire->subject,
+                (unsigned long long)q, coded, data, when);
 }
 
 static uint64_t count_messages(struct stream *s)
@@ -765,20 +773,20 @@ static uint64_t count_messages(struct stream *s)
     return count;
 }
 
-static void stream_info(const struct wire *w, struct stream *s)
-{
-    expire(s);
-    uint64_t count = count_messages(s);
-    answer_json(w, "{\"config\":%s,\"created\":\"%s\",\"state\":{\"messages\":%llu,\"bytes\":%llu,\"first_seq\":%llu,\"last_seq\":%llu}}",
-                s->config, s->created, (unsigned long long)count, (unsigned long long)count * 100, (unsigned long long)s->now.first,
-                (unsigned long long)s->now.last);
-}
-
 static const char *created_now(void)
 {
     char when[MU_RFC3339_MAX];
     mu_rfc3339_format(broker_wall(), when);
     return world_keep_text(when);
+}
+
+static void stream_info(const struct wire *w, struct stream *s)
+{
+    expire(s);
+    uint64_t count = count_messages(s);
+    answer_json(w, "{\"config\":%s,\"created\":\"%s\",\"ts\":\"%s\",\"state\":{\"messages\":%llu,\"bytes\":%llu,\"first_seq\":%llu,\"last_seq\":%llu}}",
+                s->config, s->created, created_now(), (unsigned long long)count, (unsigned long long)count * 100, (unsigned long long)s->now.first,
+                (unsigned long long)s->now.last);
 }
 
 static void stream_create(const struct wire *w, const char *name)

@@ -259,6 +259,35 @@ static void put_aside(struct call *c, struct place place, struct mu_span subject
     c->quarantined++;
 }
 
+static const char late_finding[] = "late"; /* after an administrative end: no alarm, once per message */
+
+static void add_late(struct call *c, struct place place, struct mu_id task, int64_t n, struct mu_span result)
+{
+    EACH(struct r_late, l, c->t, T_LATE)
+    {
+        if (same_place(&l->place, &place))
+            return;
+    }
+    struct r_late *l = table_add(c->t, T_LATE);
+    *l = (struct r_late){place, task, n, result};
+    c->late++;
+}
+
+static void note_late_findings(struct call *c, const char *const *wrong)
+{
+    for (size_t i = 0; i < c->p[F_ID].count; i++) {
+        bool first = wrong[i] == late_finding;
+        struct place place = place_of(c, F_SEQ, i, 1000000);
+        for (size_t k = 0; first && k < c->p[F_ID].count; k++) {
+            struct place other = place_of(c, F_SEQ, k, 1000000);
+            first = !(wrong[k] == late_finding && other.sequence == place.sequence && other.stored_us == place.stored_us &&
+                      mu_id_equal(cell_id(c->p[F_TASK], k), cell_id(c->p[F_TASK], i)) && other.index < place.index);
+        }
+        if (first)
+            add_late(c, place, cell_id(c->p[F_TASK], i), 0, mu_span_of("findings"));
+    }
+}
+
 static const char **judge_findings(struct call *c)
 {
     const char **wrong = world_alloc((c->p[F_ID].count + 1) * sizeof(*wrong));
@@ -268,8 +297,9 @@ static const char **judge_findings(struct call *c)
         struct mu_id task = cell_id(c->p[F_TASK], i);
         wrong[i] = wrong_task(c->t, task, cell_id(c->p[F_JOB], i), &d, c->p[F_QUEUE].at[i], &of);
         const struct r_finding *known = find_finding(c->t, cell_id(c->p[F_ID], i));
-        if (!wrong[i] && find_outcome(c->t, task) && !(known && mu_id_equal(known->task, task)))
-            wrong[i] = "finding_after_outcome";
+        const struct r_outcome *o = wrong[i] ? NULL : find_outcome(c->t, task);
+        if (o && !(known && mu_id_equal(known->task, task)))
+            wrong[i] = o->reason.len && !(o->reason.len >= 6 && memcmp(o->reason.at, "limit_", 6) == 0) ? late_finding : "finding_after_outcome";
     }
     return wrong;
 }
@@ -412,17 +442,7 @@ static void settle_again(struct call *c)
         c->repeats += x->state == REPEAT;
         if (x->state != LATE)
             continue;
-        struct place place = place_of(c, O_SEQ, i, 0);
-        bool known = false;
-        EACH(struct r_late, l, c->t, T_LATE)
-        {
-            known = known || same_place(&l->place, &place);
-        }
-        if (known)
-            continue;
-        struct r_late *l = table_add(c->t, T_LATE);
-        *l = (struct r_late){place, x->task, x->n, x->result};
-        c->late++;
+        add_late(c, place_of(c, O_SEQ, i, 0), x->task, x->n, x->result);
     }
 }
 
@@ -528,7 +548,7 @@ static void quarantine(struct call *c, const char *const *wrong)
         if (c->items[i].state == WRONG)
             put_aside(c, place_of(c, O_SEQ, i, 0), mu_span_of("muster.result"), c->items[i].wrong);
     for (size_t i = 0; i < c->p[F_ID].count; i++)
-        if (wrong[i])
+        if (wrong[i] && wrong[i] != late_finding)
             put_aside(c, place_of(c, F_SEQ, i, 1000000), mu_span_of("muster.finding"), wrong[i]);
     for (size_t i = 0; i < c->p[Q_SUBJECT].count; i++)
         put_aside(c, place_of(c, Q_SEQ, i, 0), c->p[Q_SUBJECT].at[i], world_keep(c->p[Q_REASON].at[i]).at);
@@ -648,6 +668,7 @@ void sql_record_batch(struct session *s, struct tables *t, const struct mu_args 
         c.p[i] = arg_array(a, i);
     const char **wrong = judge_findings(&c);
     store_findings(&c, wrong);
+    note_late_findings(&c, wrong);
     judge_outcomes(&c);
     for (size_t i = 0; i < c.count; i++) /* a replay: the insert finds it */
         if (c.items[i].state == NEW && find_outcome(t, c.items[i].task))

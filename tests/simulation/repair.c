@@ -372,7 +372,7 @@ void sql_intake_note(struct session *s, struct tables *t, const struct mu_args *
     (void)out;
     if (!t->of[T_INTAKE_MARK].count)
         m = table_add(t, T_INTAKE_MARK);
-    *m = (struct r_intake_mark){arg_text(a, 0), arg_i64(a, 1), arg_time(a, 2), database_now()};
+    *m = (struct r_intake_mark){arg_text(a, 0), arg_i64(a, 1), arg_time(a, 2), arg_time(a, 3)};
 }
 
 /* ---- sql/migrations/0008_restore.sql: which messages of the intake are settled ---- */
@@ -384,7 +384,7 @@ void sql_raise_mark(struct tables *t, struct mu_span created, int64_t sequence, 
         return;
     if (!t->of[T_INTAKE_MARK].count)
         m = table_add(t, T_INTAKE_MARK);
-    *m = (struct r_intake_mark){created, sequence, stored_us, database_now()};
+    *m = (struct r_intake_mark){created, sequence, stored_us, m->noted_us > stored_us ? m->noted_us : stored_us}; /* by the broker's clock */
 }
 
 static struct r_intake_settled *settled_of(struct tables *t, struct mu_span created, bool make)

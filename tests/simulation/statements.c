@@ -131,7 +131,19 @@ static STATEMENT(nothing)
     reply_i64(out, 0, 0);
 }
 
+/* There are no policies and no deadlines in the simulation: no rows. */
+static STATEMENT(none)
+{
+    (void)s;
+    (void)t;
+    (void)a;
+    reply_columns(out, "ttttt");
+}
+
 static const struct model models[] = {
+    {"deadlines due", "select ride_id, n, subject, sequence, stream_created from muster.deadlines_due(", MODE_READ, none},
+    {"policy missing", "select muster.policy_missing(", MODE_READ, nothing},
+    {"policy unwritten", "select key, value from muster.policy_unwritten(", MODE_READ, none},
     {"accept jobs", "select muster.accept_jobs(", MODE_WRITE, sql_accept_jobs},
     {"claim keys", "select i, job_id, state from muster.claim_keys(", MODE_WRITE, sql_claim_keys},
     {"counts", "select name, value from muster.counts(", MODE_READ, sql_counts},
