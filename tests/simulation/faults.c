@@ -129,12 +129,13 @@ static void find_root(void)
     agent_faults.root_down = false;
 }
 
-/* A finding or an outcome that was stored is not there any more: what a power cut takes of a stream's middle. */
+/* A finding or an outcome that was stored is not there any more: a hole in the middle. What is lost at a stream's end lets
+ * its last sequence go back, and that is a power cut. */
 static void lose_a_result(void)
 {
     struct stream_look s = stream_look("MUSTER_RESULTS");
-    if (s.messages)
-        stream_forget("MUSTER_RESULTS", (uint64_t)chance_between((int64_t)s.first, (int64_t)s.last));
+    if (s.last > s.first)
+        stream_forget("MUSTER_RESULTS", (uint64_t)chance_between((int64_t)s.first, (int64_t)s.last - 1));
 }
 
 static void delete_a_consumer(void)
