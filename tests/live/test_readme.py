@@ -112,6 +112,8 @@ EXPECTED = {
     "nats service info": (0, lambda out: "muster.api.submit" in out),
     "muster db migrate": (0, lambda out: True),
     "muster db status": (0, lambda out: out.count("applied") >= 6 and "pending" not in out),
+    "muster db resubmit --dry-run": (0, lambda out: "0" in out),
+    "muster db resubmit -o json": (0, lambda out: _is_json(out)),
     "muster audit verify": (0, lambda out: "the chain holds" in out),
     "muster setup --check": (0, lambda out: "MUSTER_TASKS" in out),
     "muster setup": (0, lambda out: "MUSTER_TASKS" in out),
