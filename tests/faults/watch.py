@@ -120,6 +120,7 @@ class Watch(threading.Thread):
                     continue
                 counted.add((before[-1].task, before[-1].incarnation))
                 after = next((w for w in writes if w.at > moment and w.incarnation != before[-1].incarnation and not w.gone), None)
-                if after:
-                    found.append((after.at - moment, moment - before[-1].at))
+                if after:  # who had pulled it may have been killed in turn before it could say so
+                    latest = max(at for at, _ in kills if at < after.at)
+                    found.append((after.at - latest, moment - before[-1].at))
         return found
