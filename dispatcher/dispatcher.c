@@ -5,11 +5,11 @@
 #include "base/log.h"
 #include "batch.h"
 #include "daemon/refusals.h"
-#include "intake.h"
 #include "leader.h"
 #include "outside/topology.h"
 #include "publish.h"
 #include "resolve.h"
+#include "setback.h"
 #include "statements.h"
 
 #include <unistd.h>
@@ -136,12 +136,15 @@ static void learn_streams(struct dispatcher *d)
     uint64_t now = mu_bus_generation(d->bus);
     if (d->generation == now || !mu_bus_connected(d->bus))
         return;
+    d->compared = false;
     if (api_learn_intake(d, &err) && publisher_learn_stream(d->publisher, &err))
         d->generation = now;
 }
 
 /* A database that is back may be an older one, or another: shipped packs are put there again, and before anything is
- * taken from the intake it is asked whether it knows what has been acknowledged there. */
+ * taken from the intake it is asked whether it knows what has been acknowledged there. A broker that is back may have an
+ * older store: before anything is taken it is asked whether it holds what it held, since whatever is settled raises the
+ * note by which that is seen. */
 static void compare_worlds(struct dispatcher *d)
 {
     struct mu_error err = {0};
@@ -154,7 +157,8 @@ static void compare_worlds(struct dispatcher *d)
             note_failure(&err);
         return;
     }
-    if ((!d->reload || resolver_load(d->resolver, &d->counters.value[COUNT_PACKS_WRITTEN], &err)) && intake_check(d, &err)) {
+    if ((!d->reload || resolver_load(d->resolver, &d->counters.value[COUNT_PACKS_WRITTEN], &err)) &&
+        setback_check_intake(d, &err)) {
         d->compared = true;
         d->reload = false;
         d->compare_next_ms = now + LEARN_MS;

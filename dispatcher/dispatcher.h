@@ -34,7 +34,7 @@ struct dispatcher {
     struct leader *leader;
     struct mu_backoff store_backoff;
     int64_t store_next_ms;   /* when to try the database again; 0: it is there */
-    bool compared;           /* since the last connect to the database: may take from the intake */
+    bool compared;           /* since the last connect to database and broker: may take from the intake */
     bool reload;             /* the database may be another one: its packs are put again */
     int64_t compare_next_ms;
     uint64_t generation;     /* of the bus, as last seen */

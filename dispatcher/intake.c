@@ -50,18 +50,3 @@ bool intake_compare(struct dispatcher *d, const struct mu_stream_state *stream, 
     }
     return mu_fail(err, MU_UNAVAILABLE, "more than %d intake messages have been deleted, the next look goes on", ABSENT_MAX);
 }
-
-bool intake_check(struct dispatcher *d, struct mu_error *err)
-{
-    struct mu_consumer_state consumer;
-    struct mu_stream_state stream;
-    bool found = false;
-    if (!mu_consumer_find(d->bus, MU_STREAM_INTAKE, MU_CONSUMER_INTAKE, &found, &consumer, err))
-        return false;
-    if (!found)
-        return true; /* the leader makes it again: one that starts over anyway */
-    if (!mu_stream_find(d->bus, MU_STREAM_INTAKE, &found, &stream, err))
-        return false;
-    return !found || intake_compare(d, &stream, consumer.ack_floor_stream_sequence, err) ||
-           mu_while(err, "comparing the intake with the database");
-}

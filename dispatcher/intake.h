@@ -7,10 +7,7 @@
 
 #include "dispatcher.h"
 
-/* Asks the consumer first, the stream and the database afterwards. Every dispatcher does so after each connect to the
- * database and before it takes from the intake: what it would settle then would cover the loss. */
-MU_MUST bool intake_check(struct dispatcher *d, struct mu_error *err);
-/* The same with what has been asked already: acknowledged up to here, in that stream. */
+/* The consumer was asked first, how far it has been acknowledged, the stream afterwards; now the database. */
 MU_MUST bool intake_compare(struct dispatcher *d, const struct mu_stream_state *stream, uint64_t acknowledged, struct mu_error *err);
 
 #endif

@@ -138,6 +138,7 @@ static bool look_at_intake(struct setback *s, struct mu_error *err)
     if (same)
         return note(s, &now, seen, err) && intake_compare(s->d, &now, seen[0].acknowledged, err);
     /* without leave to make it again the note stays, and with it the alarm, until somebody has done it */
+    s->astray = !s->d->config->dispatcher_provision;
     return forget(s, &now, err) &&
            renew_consumer(s->d, MU_STREAM_INTAKE, MU_CONSUMER_INTAKE, "the intake does not hold what it held, its store has gone back", err) &&
            (!s->d->config->dispatcher_provision || note(s, &now, seen, err));
@@ -160,4 +161,15 @@ bool setback_look(struct setback *s, struct mu_error *err)
 {
     s->missing = false;
     return (look_at_tasks(s, err) && look_at_intake(s, err) && make_missing(s, err)) || mu_while(err, "looking whether the broker's store went back");
+}
+
+bool setback_check_intake(struct dispatcher *d, struct mu_error *err)
+{
+    struct setback s = {.d = d};
+    if (!look_at_intake(&s, err))
+        return mu_while(err, "comparing the intake with what was noted of it");
+    if (!s.astray)
+        return true;
+    mu_fail(err, MU_UNAVAILABLE, "the consumer of the intake must start over");
+    return mu_hint(err, "`nats consumer rm %s %s`, then `muster setup` makes it again", MU_STREAM_INTAKE, MU_CONSUMER_INTAKE);
 }
