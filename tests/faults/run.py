@@ -188,11 +188,11 @@ def main(words):
             continue
         failed += passed != rounds
         note(results, case, column, passed, rounds, figures)
+        if options.table:
+            write_table(results)
         print(f"{'ok' if passed == rounds else 'not ok'} {place} - {case.number} {case.name}: {passed} of {rounds}", flush=True)
     bench.close()
     print(f"# kill -9 in all: {sum(total_kills.values())} ({', '.join(f'{n} {what}' for what, n in sorted(total_kills.items())) or 'none'})")
-    if options.table:
-        write_table(results)
     return 1 if failed else 0
 
 
