@@ -2,42 +2,11 @@
 /* One commit: keys, bundles, rows; then answers, queue messages, acknowledgements of the intake. */
 #include "base/clock.h"
 #include "base/log.h"
-#include "batch.h"
+#include "commit.h"
 #include "daemon/failpoint.h"
-#include "domain/task.h"
 #include "publish.h"
 #include "refusal.h"
 #include "statements.h"
-
-#define ENVELOPE 200 /* bytes of a queue message beside terms and tasks */
-#define EVENT_BYTES ((size_t)256 << 10) /* of an event message, if one job alone does not need more */
-#define EVENT_ROOM 500                  /* of an event beside what its job brings */
-#define ACTOR "submitter"
-
-/* A queue message of this commit. */
-struct ride {
-    struct mu_id id;
-    size_t first, count; /* in `order` */
-    struct piece body;
-    char subject[MU_SUBJECT_MAX];
-};
-
-/* An event message of this commit. */
-struct event {
-    struct mu_id id;
-    struct piece body;
-};
-
-struct commit {
-    struct batch *b;
-    size_t *order;       /* indexes of the jobs to store, bundles together */
-    size_t count;
-    struct ride *rides;
-    size_t ride_count;
-    int32_t *ride_of;    /* of `order`, from 1 */
-    struct event *events;
-    size_t event_count;
-};
 
 static void commit_free(struct commit *c)
 {
@@ -50,11 +19,6 @@ static void commit_free(struct commit *c)
 static struct mu_span digest_span(const struct mu_digest *d)
 {
     return mu_span((const char *)d->b, sizeof(d->b));
-}
-
-static bool is_new(const struct job *j)
-{
-    return j->error.fault == MU_OK && !j->duplicate;
 }
 
 static bool claim_keys(struct batch *b, struct mu_error *err)
@@ -100,194 +64,6 @@ static bool claim_keys(struct batch *b, struct mu_error *err)
         row++;
     }
     return true;
-}
-
-static const struct batch *sorted_batch; /* qsort has no context; the dispatcher has one thread */
-
-static const struct mu_digest *terms_of(const struct batch *b, const struct job *j)
-{
-    return &b->terms[j->terms].digest;
-}
-
-static int compare_digests(const struct mu_digest *a, const struct mu_digest *b)
-{
-    return a == b ? 0 : memcmp(a->b, b->b, sizeof(a->b));
-}
-
-/* Those that may ride together become neighbours, in the order in which they came. */
-static int by_terms(const void *x, const void *y)
-{
-    size_t a = *(const size_t *)x, b = *(const size_t *)y;
-    const struct job *m = &sorted_batch->jobs[a], *n = &sorted_batch->jobs[b];
-    int order = compare_digests(terms_of(sorted_batch, m), terms_of(sorted_batch, n));
-    if (!order)
-        order = m->queue == n->queue ? 0 : strcmp(m->queue, n->queue);
-    if (!order)
-        order = (int)m->priority - (int)n->priority;
-    return order ? order : (a > b) - (a < b);
-}
-
-static bool ride_together(const struct batch *b, const struct job *x, const struct job *y)
-{
-    return !x->alone && !y->alone && x->queue == y->queue && x->priority == y->priority &&
-           compare_digests(terms_of(b, x), terms_of(b, y)) == 0;
-}
-
-static void write_ride(struct commit *c, struct ride *r)
-{
-    struct batch *b = c->b;
-    const struct job *first = &b->jobs[c->order[r->first]];
-    struct mu_span tasks[MU_RIDE_TASKS_MAX];
-    char id[MU_ID_MAX];
-    MU_AUTO(mu_text_free) struct mu_text body = {0}; /* the arena grows under the spans of its own tasks */
-    r->id = r->count == 1 ? first->id : mu_id_new();
-    mu_id_format(r->id, id);
-    for (size_t i = 0; i < r->count; i++)
-        tasks[i] = batch_span(b, b->jobs[c->order[r->first + i]].task);
-    mu_ride_write(&body, id, 1, false, first->queue, first->priority, batch_span(b, b->terms[first->terms].bytes), tasks,
-                  r->count);
-    r->body = (struct piece){b->arena.len, body.len};
-    mu_text_add(&b->arena, mu_text_span(&body));
-    if (body.failed)
-        b->arena.failed = true;
-    mu_subject_task(r->subject, first->queue, first->priority, id);
-    for (size_t i = 0; i < r->count; i++)
-        c->ride_of[r->first + i] = (int32_t)c->ride_count;
-}
-
-/* Bundles are formed before the commit, of what is really new. */
-static bool form_rides(struct commit *c, struct mu_error *err)
-{
-    struct batch *b = c->b;
-    const struct mu_config *config = b->d->config;
-    c->order = calloc(b->job_count + 1, sizeof(*c->order));
-    c->rides = calloc(b->job_count + 1, sizeof(*c->rides));
-    c->ride_of = calloc(b->job_count + 1, sizeof(*c->ride_of));
-    if (!c->order || !c->rides || !c->ride_of)
-        return mu_fail(err, MU_BROKEN, "out of memory");
-    for (size_t i = 0; i < b->job_count; i++)
-        if (is_new(&b->jobs[i]))
-            c->order[c->count++] = i;
-    sorted_batch = b;
-    qsort(c->order, c->count, sizeof(*c->order), by_terms);
-    for (size_t i = 0; i < c->count;) {
-        struct ride *r = &c->rides[c->ride_count++];
-        const struct job *first = &b->jobs[c->order[i]];
-        size_t bytes = ENVELOPE + b->terms[first->terms].bytes.len;
-        r->first = i;
-        while (i < c->count) {
-            const struct job *j = &b->jobs[c->order[i]];
-            bool fits = r->count == 0 ||
-                        (ride_together(b, first, j) && (int64_t)r->count < config->dispatcher_bundle_tasks &&
-                         (int64_t)(bytes + j->task.len + 1) <= config->dispatcher_bundle_bytes);
-            if (!fits)
-                break;
-            bytes += j->task.len + 1;
-            r->count++;
-            i++;
-        }
-        write_ride(c, r);
-    }
-    return mu_text_ok(&b->arena, err);
-}
-
-static void put_piece(struct batch *b, const char *key, struct piece p)
-{
-    mu_json_key(&b->events, key);
-    mu_text_add(&b->events, batch_span(b, p));
-}
-
-/* One event: all that it takes to store the job again under its id, bit by bit (muster.resubmit). The terms stand once
- * in the message. */
-static void write_event(struct batch *b, const struct job *j, const char *now)
-{
-    struct mu_text *out = &b->events;
-    char id[MU_ID_MAX], time[MU_RFC3339_MAX], digest[MU_DIGEST_HEX];
-    mu_id_format(mu_id_new(), id);
-    mu_text_puts(out, "{\"event_id\":\"");
-    mu_text_add(out, mu_span(id, MU_ID_MAX - 1));
-    mu_text_puts(out, "\",\"type\":\"" MU_EVENT_TYPE "job_accepted\",\"timestamp\":\"");
-    mu_text_puts(out, now);
-    mu_id_format(j->id, id);
-    mu_text_puts(out, "\",\"job_id\":\"");
-    mu_text_add(out, mu_span(id, MU_ID_MAX - 1));
-    mu_text_puts(out, "\",\"actor\":\"" ACTOR "\"");
-    if (j->keyed) {
-        mu_json_key(out, "id");
-        mu_text_add_json(out, batch_span(b, j->key));
-        mu_digest_format(&j->body_digest, digest);
-        mu_json_put_text(out, "body_digest", digest);
-    }
-    mu_json_put_text(out, "queue", j->queue);
-    mu_json_put_text(out, "priority", mu_priority_name(j->priority));
-    if (j->deadline_us) {
-        mu_rfc3339_format(j->deadline_us, time);
-        mu_json_put_text(out, "deadline", time);
-    }
-    if (j->labels.len)
-        put_piece(b, "labels", j->labels);
-    if (j->trace_id[0])
-        mu_json_put_text(out, "trace_id", j->trace_id);
-    put_piece(b, "task", j->task);
-    mu_text_putc(out, '}');
-}
-
-static void write_event_terms(struct commit *c, size_t first, size_t end)
-{
-    struct batch *b = c->b;
-    char digest[MU_DIGEST_HEX];
-    mu_text_puts(&b->events, "],\"terms\":{");
-    for (size_t i = first; i < end; i++) {
-        const struct job *j = &b->jobs[c->order[i]];
-        if (i > first && compare_digests(terms_of(b, j), terms_of(b, &b->jobs[c->order[i - 1]])) == 0)
-            continue; /* those of equal terms are neighbours */
-        mu_digest_format(terms_of(b, j), digest);
-        mu_text_puts(&b->events, i > first ? ",\"" : "\"");
-        mu_text_puts(&b->events, digest);
-        mu_text_puts(&b->events, "\":");
-        mu_text_add(&b->events, batch_span(b, b->terms[j->terms].bytes));
-    }
-    mu_text_puts(&b->events, "}}");
-}
-
-static struct mu_span event_span(const struct batch *b, struct piece p)
-{
-    return mu_span(b->events.at + p.at, p.len);
-}
-
-/* How many bytes a job adds, at most. */
-static size_t event_bytes_of(const struct commit *c, size_t i, size_t first)
-{
-    const struct batch *b = c->b;
-    const struct job *j = &b->jobs[c->order[i]];
-    bool same = i > first && compare_digests(terms_of(b, j), terms_of(b, &b->jobs[c->order[i - 1]])) == 0;
-    return EVENT_ROOM + j->task.len + j->labels.len + 2 * j->key.len + (same ? 0 : b->terms[j->terms].bytes.len + MU_DIGEST_HEX + 4);
-}
-
-/* job.accepted of all that is new, in messages that the broker takes. */
-static bool write_events(struct commit *c, struct mu_error *err)
-{
-    struct batch *b = c->b;
-    char now[MU_RFC3339_MAX];
-    mu_rfc3339_format(mu_wall_us(), now);
-    c->events = calloc(c->count, sizeof(*c->events));
-    if (!c->events)
-        return mu_fail(err, MU_BROKEN, "out of memory");
-    for (size_t i = 0; i < c->count;) {
-        struct event *e = &c->events[c->event_count++];
-        size_t first = i, start = b->events.len, bytes = 0;
-        e->id = mu_id_new();
-        mu_text_puts(&b->events, "{\"v\":1,\"events\":[");
-        while (i < c->count && (i == first || bytes + event_bytes_of(c, i, first) <= EVENT_BYTES)) {
-            bytes += event_bytes_of(c, i, first);
-            if (i > first)
-                mu_text_putc(&b->events, ',');
-            write_event(b, &b->jobs[c->order[i++]], now);
-        }
-        write_event_terms(c, first, i);
-        e->body = (struct piece){start, b->events.len - start};
-    }
-    return mu_text_ok(&b->events, err);
 }
 
 enum job_column { J_ID, J_KEY, J_TASK, J_DIGEST, J_STAGE, J_QUEUE, J_PRIORITY, J_PACK, J_TERMS, J_SOURCE, J_AS_OF,
@@ -406,7 +182,7 @@ static bool store_jobs(struct commit *c, struct mu_error *err)
     mu_arg_text(a, mu_span_of(subject));
     mu_arg_array_begin(a, MU_ARRAY_BYTES);
     for (size_t i = 0; i < c->event_count; i++)
-        mu_arg_array_bytes(a, event_span(b, c->events[i].body));
+        mu_arg_array_bytes(a, commit_event_span(b, c->events[i].body));
     mu_arg_array_end(a);
     mu_arg_text(a, mu_span_of(ACTOR));
     return mu_store_run(b->d->store, SQL_ACCEPT_JOBS, a, NULL, err);
@@ -467,9 +243,9 @@ static bool settle_messages(struct batch *b, bool *any, struct mu_error *err)
 
 static bool store_all(struct commit *c, bool *anything, struct mu_error *err)
 {
-    if (!mu_store_begin(c->b->d->store, err) || !claim_keys(c->b, err) || !form_rides(c, err))
+    if (!mu_store_begin(c->b->d->store, err) || !claim_keys(c->b, err) || !commit_form_rides(c, err))
         return false;
-    if (c->count && (!write_events(c, err) || !store_jobs(c, err)))
+    if (c->count && (!commit_write_events(c, err) || !store_jobs(c, err)))
         return mu_while(err, "storing %zu jobs", c->count);
     bool settled = false;
     if (!settle_messages(c->b, &settled, err)) /* last: it serialises dispatchers */
@@ -513,7 +289,7 @@ static void publish(struct commit *c)
     }
     mu_subject_event(subject, "job.accepted");
     for (size_t i = 0; i < c->event_count; i++)
-        publisher_send(b->d->publisher, true, c->events[i].id, 1, subject, event_span(b, c->events[i].body), NULL);
+        publisher_send(b->d->publisher, true, c->events[i].id, 1, subject, commit_event_span(b, c->events[i].body), NULL);
 }
 
 static void write_receipt(struct mu_text *out, const struct job *j)

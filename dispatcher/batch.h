@@ -4,6 +4,7 @@
 #ifndef MU_BATCH_H
 #define MU_BATCH_H
 
+#include "base/clock.h"
 #include "dispatcher.h"
 #include "resolve.h"
 

@@ -132,7 +132,7 @@ def database_older(r):
     r.figures["jobs forgotten"] = known - left
     wait_until(lambda: r.site.api("ping", {})["ok"], 30, "a dispatcher")
     r.load.resume_requests()
-    got = wait_until(lambda: (lambda c: c if c.returncode == 0 else None)(r.site.cli("db", "resubmit")), 60, "muster db resubmit")
+    got = wait_until(lambda: (lambda c: c if c.returncode == 0 else None)(r.site.cli("db", "resubmit", "-o", "json")), 60, "muster db resubmit")
     r.figures["resubmitted"] = got.stdout.strip().replace("\n", ", ")[:120]
     r.finish(timeout=120)
 
