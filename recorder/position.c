@@ -71,13 +71,15 @@ bool position_fill_gap(struct recorder *r, uint64_t sequence, struct mu_error *e
     bool found = false;
     for (; r->next < sequence && !recorder_is_full(r); r->next++) {
         MU_AUTO(mu_message_free) struct mu_message *m = NULL;
+        /* the end is read before the message: one that is not there within it has gone, and is not only about to come
+         * (a stream that went back grows again) */
+        if (r->next > state.last_sequence && !mu_stream_find(r->bus, MU_STREAM_RESULTS, &found, &state, err))
+            return false;
+        if (!found || r->next > state.last_sequence)
+            break;
         if (!mu_stream_get(r->bus, MU_STREAM_RESULTS, r->next, &m, err))
             return mu_while(err, "fetching result %llu", (unsigned long long)r->next);
-        if (!m) { /* not there any more, or not yet: a stream that went back grows again */
-            if (!found && !mu_stream_find(r->bus, MU_STREAM_RESULTS, &found, &state, err))
-                return false;
-            if (r->next > state.last_sequence)
-                break;
+        if (!m) {
             missing++;
             continue;
         }
