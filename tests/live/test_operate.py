@@ -211,10 +211,10 @@ def a_shard_that_failed_is_retried_and_the_job_is_whole(site):
     whole = open(path, "rb").read()
     site.dispatcher()
     site.recorder()
-    planner = site.worker("planner")
+    planner = site.worker("planner", fail="worker.after_ack=crash")  # it plans, and runs no shard
     job = site.submit(_file())["job_id"]
+    assert planner.ended() == -9
     wait_until(lambda: site.value(f"select count(*) from muster.task where job_id = '{job}'") != "0", 60, "a plan")
-    planner.kill9()
     site.write("trades.csv", whole[:-20])  # for a while it is another file
     agent = site.worker("a1")
     status = site.done(job)
