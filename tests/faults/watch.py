@@ -11,14 +11,14 @@ STREAM = "KV_muster_state"
 
 
 class Write:
-    __slots__ = ("at", "generation", "sequence", "task", "n", "owner", "incarnation", "released", "place", "gone")
+    __slots__ = ("at", "generation", "sequence", "task", "n", "owner", "incarnation", "released", "place", "crashes", "gone")
 
     def __init__(self, at, generation, sequence, task, state):
         self.at, self.generation, self.sequence, self.task = at, generation, sequence, task
         self.gone = state is None
         state = state or {}
         self.n, self.owner, self.incarnation = state.get("n", 0), state.get("owner"), state.get("incarnation")
-        self.released = state.get("released", False)
+        self.released, self.crashes = state.get("released", False), state.get("crashes", 0)
         checkpoint = state.get("checkpoint")
         self.place = checkpoint["byte_off"] if checkpoint else None
 
@@ -75,8 +75,14 @@ class Watch(threading.Thread):
 
     def at_work(self):
         """Agents that own a task with a checkpoint at this moment."""
-        latest = {w.task: w for w in self.writes[-500:]}
-        return {w.owner for w in latest.values() if not w.gone and not w.released and w.place is not None and time.monotonic() - w.at < 0.5}
+        return {w.owner for w in self._latest() if w.place is not None and time.monotonic() - w.at < 0.5} - self.spared()
+
+    def spared(self):
+        """Agents whose task has crashed three of them at one place: at five it is taken for a poisonous one, rightly."""
+        return {w.owner for w in self._latest() if w.crashes >= 3}
+
+    def _latest(self):
+        return [w for w in {w.task: w for w in self.writes[-500:]}.values() if not w.gone and not w.released]
 
     def present(self):
         """Keys that hold a state, not a marker, at this moment."""

@@ -183,7 +183,7 @@ def anything_killed_at_random(r):
         if victim in ("nats", "postgres"):
             r.crash(victim)
             r.site.start(victim)
-        else:
+        elif victim not in r.watch.spared():
             r.kill(r.site.named(victim))
         for p in list(r.site.programs):
             if not p.alive():
