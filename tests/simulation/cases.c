@@ -672,6 +672,24 @@ static void intake_goes_back(void)
     submit(DOOR_INTAKE, ms_(2600), "records-4"); /* before anybody has looked at the stream */
 }
 
+static void intake_goes_back_briefly(void)
+{
+    stream_back(MU_STREAM_INTAKE);
+    broker_restart(ms_(100));
+}
+
+/* Right after a look of the leader: the second message is settled before the next one, and raises the note over the
+ * first, which took the number of one that was acknowledged. */
+static void intake_goes_back_between_looks(void)
+{
+    schedule_programs(1, 1, 1);
+    schedule_later(ms_(900), remember_broker);
+    submit(DOOR_INTAKE, s_(1), "records-3");
+    schedule_later(ms_(2600), intake_goes_back_briefly);
+    submit(DOOR_INTAKE, ms_(3600), "records-4");
+    submit(DOOR_INTAKE, ms_(3610), "records-5");
+}
+
 static void state_goes_back(void)
 {
     stream_back("KV_" MU_BUCKET_STATE);
@@ -778,6 +796,7 @@ const struct named_case named_cases[] = {
     CASE(consumers_that_were_deleted_are_made_again, "8", consumers_are_deleted, NULL),
     CASE(packs_that_were_lost_are_put_back, "8 rebuild", packs_are_lost, NULL),
     CASE(an_intake_that_went_back_behind_an_ack_delivers_what_follows, "8 intake", intake_goes_back, NULL),
+    CASE(what_is_settled_after_an_intake_went_back_does_not_hide_it, "8 intake", intake_goes_back_between_looks, NULL),
     CASE(an_agent_that_remembers_the_numbers_of_before_asks_first, "4 step 5", numbers_come_again, three_orders),
 };
 const size_t named_case_count = MU_COUNT(named_cases);
