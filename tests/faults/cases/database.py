@@ -190,7 +190,7 @@ def database_disk_full(r):
     r.finish(timeout=120)
 
 
-@case(14, "there is no partition for now: rows go to the default one, and an alert is raised", fresh=True, short=False)
+@case(14, "the partition of this week is missing: rows go to the default one, and an alert is raised", fresh=True, short=False)
 def database_without_partition(r):
     """Nothing blocks a batch; muster.maintain() of the leader moves the rows when it makes the partition."""
     r.fault()
