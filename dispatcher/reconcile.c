@@ -50,13 +50,10 @@ static bool is_held(const struct view *v, struct mu_id id)
 }
 
 /* How far the consumer of a subject has delivered; asked once per slice. */
-static bool delivered_of(struct view *v, const char *subject, uint64_t *out, struct mu_error *err)
+static bool delivered_of(struct view *v, const struct mu_task_subject *s, uint64_t *out, struct mu_error *err)
 {
-    struct mu_task_subject s;
     char name[MU_SUBJECT_MAX];
-    if (!mu_subject_parse_task(subject, &s))
-        return mu_fail(err, MU_BROKEN, "the outbox has a subject that is none of ours: %s", subject);
-    mu_consumer_task(name, s.queue, s.priority);
+    mu_consumer_task(name, s->queue, s->priority);
     for (size_t i = 0; i < v->consumer_count; i++) {
         if (strcmp(v->consumers[i].name, name) == 0) {
             *out = v->consumers[i].delivered;
@@ -80,6 +77,7 @@ struct candidate {
     int64_t n, sequence, missing_ms;
     const char *subject, *created, *open;
     size_t open_count;
+    struct mu_task_subject parts; /* of the subject */
 };
 
 /* Does the message stand where it was noted, with its subject and id? */
@@ -101,7 +99,7 @@ static bool is_there(struct view *v, const struct candidate *c, bool *there, str
 static bool is_queued(struct view *v, const struct candidate *c, bool there, bool *queued, struct mu_error *err)
 {
     uint64_t delivered = 0;
-    if (!delivered_of(v, c->subject, &delivered, err))
+    if (!delivered_of(v, &c->parts, &delivered, err))
         return false;
     *queued = (there && (uint64_t)c->sequence > delivered) || is_held(v, c->ride);
     for (const char *at = c->open; !*queued && *at; at += strcspn(at, " "), at += *at == ' ') {
@@ -112,13 +110,15 @@ static bool is_queued(struct view *v, const struct candidate *c, bool there, boo
     return true;
 }
 
+/* The end is the last message that is there: a number that was given to one since deleted by hand is never recorded. */
 static bool read_end_of_results(struct reconciler *r, bool *found, struct mu_error *err)
 {
     struct mu_stream_state state;
     if (!mu_stream_find(r->d->bus, MU_STREAM_RESULTS, found, &state, err) || !*found)
         return err->fault == MU_OK;
     snprintf(r->until_created, sizeof(r->until_created), "%s", state.created);
-    r->until_sequence = state.last_sequence;
+    if (!mu_stream_last(r->d->bus, MU_STREAM_RESULTS, "muster.>", &r->until_sequence, err))
+        return false;
     r->until_ms = mu_clock_ms();
     return true;
 }
@@ -266,11 +266,14 @@ static bool judge_all(struct reconciler *r, struct view *v, const struct mu_rows
                               .open_count = count_words(mu_row_text(rows, i, 6)), .missing_ms = mu_row_i64(rows, i, 7)};
         if (!mu_row_id(rows, i, 0, &c.ride))
             continue;
+        if (!mu_subject_parse_task(c.subject, &c.parts))
+            return mu_fail(err, MU_BROKEN, "the outbox has a subject that is none of ours: %s", c.subject);
         if (!judge(r, v, &c, &missing[judged], err))
             return false;
         if (r->held_back)
             break;
         rides[judged++] = r->cursor = c.ride;
+        r->urgency = c.parts.priority;
     }
     return republish(r, err) && note_missing(r, rides, missing, judged, err);
 }
@@ -286,6 +289,7 @@ bool reconcile_slice(struct reconciler *r, int64_t *again_ms, struct mu_error *e
         return mu_fail(err, MU_BROKEN, "out of memory");
     mu_id_format(r->cursor, cursor);
     mu_args_reset(a);
+    mu_arg_i64(a, r->urgency);
     mu_arg_text(a, mu_span_of(cursor));
     mu_arg_i64(a, 3 * r->d->config->task_ack_wait_ms);
     mu_arg_i64(a, SLICE);
@@ -305,6 +309,7 @@ bool reconcile_slice(struct reconciler *r, int64_t *again_ms, struct mu_error *e
         r->d->counters.value[COUNT_REPUBLISH_PAUSES]++;
         *again_ms = rate_wait_ms(&r->rate);
     } else if (at_end) {
+        r->urgency = MU_HIGH;
         r->cursor = (struct mu_id){{0}};
     } else {
         *again_ms = 0;

@@ -11,7 +11,8 @@
 
 struct reconciler {
     struct dispatcher *d;
-    struct mu_id cursor;       /* the pass goes on behind this ride */
+    enum mu_priority urgency;  /* the pass goes on behind this ride of this priority: high first, then normal, then low */
+    struct mu_id cursor;
     struct rate rate;          /* dispatcher.republish_rate */
     bool held_back;            /* this slice has used it up: the pass stops before a ride and goes on later */
     struct { struct mu_id task; int64_t n; } missing[RECONCILE_BATCH]; /* to be published again in one transaction */

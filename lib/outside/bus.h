@@ -178,6 +178,10 @@ MU_MUST bool mu_stream_next(struct mu_bus *bus, const char *stream, uint64_t seq
 /* As the stream's leader sees it, without allow_direct (the reconciler asks the leader). */
 MU_MUST bool mu_stream_get_leader(struct mu_bus *bus, const char *stream, uint64_t sequence, bool *found,
                                   char subject[MU_SUBJECT_MAX], char id[80], struct mu_error *err);
+/* Sequence of the last message with a subject of the pattern that the stream holds, as its leader sees it; 0: it holds none.
+ * Lower than the stream's last_sequence where its newest messages have been deleted. The pattern must not be ">": for that
+ * nats-server 2.10 looks at last_sequence alone. */
+MU_MUST bool mu_stream_last(struct mu_bus *bus, const char *stream, const char *pattern, uint64_t *sequence, struct mu_error *err);
 MU_MUST bool mu_stream_delete(struct mu_bus *bus, const char *stream, uint64_t sequence, struct mu_error *err);
 /* Removes every message before `sequence`. */
 MU_MUST bool mu_stream_purge(struct mu_bus *bus, const char *stream, uint64_t sequence, struct mu_error *err);

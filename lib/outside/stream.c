@@ -226,6 +226,17 @@ bool mu_stream_get_leader(struct mu_bus *bus, const char *stream, uint64_t seque
     return true;
 }
 
+bool mu_stream_last(struct mu_bus *bus, const char *stream, const char *pattern, uint64_t *sequence, struct mu_error *err)
+{
+    char which[MU_SUBJECT_MAX + 32];
+    MU_AUTO(mu_message_free) struct mu_message *m = NULL;
+    snprintf(which, sizeof(which), "{\"last_by_subj\":\"%s\"}", pattern);
+    if (!stream_ask_leader(bus, stream, mu_span_of(which), &m, err))
+        return mu_while(err, "looking for the last message of %s", stream);
+    *sequence = m ? m->stream_sequence : 0;
+    return true;
+}
+
 bool mu_stream_delete(struct mu_bus *bus, const char *stream, uint64_t sequence, struct mu_error *err)
 {
     char what[MU_SUBJECT_MAX], body[80];

@@ -627,6 +627,54 @@ static void store_is_wiped(void)
     schedule_not_before(s_(6));
 }
 
+/* First letters of the priorities of what has been published again, in the order of the stream. */
+static char again[32];
+
+static void note_again(const char *stream, const struct wire *w)
+{
+    struct mu_task_subject parts;
+    const char *id = wire_find(w, "Nats-Msg-Id");
+    if (strcmp(stream, MU_STREAM_TASKS) == 0 && id && strcmp(id + strcspn(id, ":"), ":1") != 0 && mu_subject_parse_task(w->subject, &parts) &&
+        strlen(again) < sizeof(again) - 1)
+        again[strlen(again)] = mu_priority_name(parts.priority)[0];
+}
+
+static void wiped_with_two_priorities(void)
+{
+    memset(again, 0, sizeof(again));
+    broker_on_store = note_again;
+    programs_config()->dispatcher_republish_rate = 2;
+    schedule_programs(1, 1, 1);
+    schedule_later(ms_(600), worker_off);
+    submit_many(s_(1), 12); /* the first six normal, the others high */
+    schedule_later(s_(3), wipe);
+    schedule_later(s_(40), worker_on);
+    schedule_not_before(s_(41));
+}
+
+static void urgent_first(void)
+{
+    if (strcmp(again, "hhhhhhnnnnnn") != 0)
+        broken("published again in the order %s", again);
+}
+
+static void forget_last_result(void)
+{
+    stream_forget(MU_STREAM_RESULTS, stream_look(MU_STREAM_RESULTS).last);
+}
+
+/* Nothing else is recorded afterwards that would carry the recorder's position over the hole. */
+static void last_result_is_deleted(void)
+{
+    schedule_programs(1, 1, 1);
+    submit(DOOR_API, s_(1), "records-3");
+    schedule_later(s_(3), recorder_off);
+    submit(DOOR_API, s_(4), "records-4");
+    schedule_later(s_(6), forget_last_result);
+    schedule_later(s_(7), recorder_on);
+    schedule_not_before(s_(8));
+}
+
 static void delete_consumers(void)
 {
     broker_delete_consumer(MU_STREAM_TASKS, "w-default-normal");
@@ -793,6 +841,8 @@ const struct named_case named_cases[] = {
     CASE(a_task_that_was_pulled_a_moment_ago_is_not_published_again, "8 republish", pulled_late, late_and_once),
     CASE(outcomes_that_wait_for_the_recorder_are_not_run_again, "8 republish", results_wait, nothing_was_published_again),
     CASE(a_wiped_store_is_filled_again, "8 rebuild", store_is_wiped, NULL),
+    CASE(what_is_urgent_is_published_again_first, "8 rebuild", wiped_with_two_priorities, urgent_first),
+    CASE(a_last_result_that_was_deleted_by_hand_is_waited_for_by_nobody, "8 republish", last_result_is_deleted, something_was_published_again),
     CASE(consumers_that_were_deleted_are_made_again, "8", consumers_are_deleted, NULL),
     CASE(packs_that_were_lost_are_put_back, "8 rebuild", packs_are_lost, NULL),
     CASE(an_intake_that_went_back_behind_an_ack_delivers_what_follows, "8 intake", intake_goes_back, NULL),

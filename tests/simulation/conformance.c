@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "dispatcher/statements.h"
+#include "domain/names.h"
 #include "format/json.h"
 
 /* The recorder's statements are named alike in its own header, so what is called of it stands here. */
@@ -236,14 +237,14 @@ static void accept(struct run *r)
         terms[i] = terms_digest;
         stage[i] = plan[i] ? "plan" : "scan";
         queue[i] = "default";
-        priority[i] = "normal";
+        priority[i] = together && i ? priority[0] : mu_priority_name((enum mu_priority)below(r, MU_PRIORITIES));
         pack[i] = "p@1.0.0";
         name[i] = "source";
         day[i] = "2026-11-20";
         never[i] = INT64_MIN;
         number[i] = together ? 1 : (int64_t)i + 1;
         ride[i] = together && count > 1 ? new_id(r, 7) : job[i];
-        snprintf(subjects[i], sizeof(subjects[i]), "muster.task.default.normal.%s", id_text(ride[i]));
+        snprintf(subjects[i], sizeof(subjects[i]), "muster.task.default.%s.%s", priority[i], id_text(ride[i]));
         subject[i] = subjects[i];
     }
     mu_args_reset(r->a);
@@ -562,6 +563,7 @@ static void repair(struct run *r)
 static void candidates(struct run *r)
 {
     mu_args_reset(r->a);
+    mu_arg_i64(r->a, below(r, MU_PRIORITIES));
     mu_arg_text(r->a, mu_span_of("00000000-0000-0000-0000-000000000000"));
     mu_arg_i64(r->a, 0);
     mu_arg_i64(r->a, 100);

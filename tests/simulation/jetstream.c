@@ -270,11 +270,14 @@ static void expire(struct stream *s)
     }
 }
 
+/* The subject may be a pattern; for ">" the server looks at the last sequence alone. */
 static uint64_t last_of_subject(struct stream *s, const char *subject)
 {
+    if (strcmp(subject, ">") == 0)
+        return entry_at(s, s->now.last) ? s->now.last : 0;
     for (uint64_t q = s->now.last; q >= s->now.first && q > 0; q--) {
         struct entry *e = entry_at(s, q);
-        if (e && strcmp(e->wire->subject, subject) == 0)
+        if (e && subject_matches(subject, e->wire->subject))
             return q;
     }
     return 0;

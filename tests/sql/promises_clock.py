@@ -4,7 +4,7 @@ in the future then. Here it is moved there instead."""
 from calls import Job, Stream, accept
 
 AHEAD = "interval '1 day'"
-LOOK = "select ride_id from muster.reconcile_candidates('00000000-0000-0000-0000-000000000000', 6000, 10)"
+LOOK = "select ride_id from muster.reconcile_candidates(0, '00000000-0000-0000-0000-000000000000', 6000, 10)"
 
 
 def after_the_clock_was_set_back_the_position_written_last_rules(world):

@@ -125,19 +125,30 @@ def candidates_name_the_members_that_are_open_and_current(world):
     bundle = Job().id
     accept(world.db, *jobs, bundle=bundle)
     world.db.rows(f"select muster.outbox_published(array['{bundle}']::uuid[], array[1], 'c1', array[5]::bigint[])")
-    look = "select ride_id, sequence, stream_created, open_members from muster.reconcile_candidates('{}', {}, 10)"
+    look = "select ride_id, sequence, stream_created, open_members from muster.reconcile_candidates({}, '{}', {}, 10)"
     zero = "00000000-0000-0000-0000-000000000000"
-    assert world.db.rows(look.format(zero, 60000)) == [], "too young"
+    assert world.db.rows(look.format(0, zero, 60000)) == [], "too young"
     stream.record(world.db, [stream.outcome(jobs[0], ride=bundle)])
     world.db.rows(f"select muster.republish('{jobs[1].id}', 1, false, 'test')")
-    assert world.db.rows(look.format(zero, -1)) == [[bundle, "5", "c1", "{" + jobs[2].id + "}"]]
-    assert world.db.rows(look.format(bundle, -1)) == [], "after the cursor"
+    assert world.db.rows(look.format(0, zero, -1)) == [[bundle, "5", "c1", "{" + jobs[2].id + "}"]]
+    assert world.db.rows(look.format(1, bundle, -1)) == [], "after the cursor"
+
+
+def urgent_candidates_come_first(world):
+    jobs = [Job(priority=p, ms=1764000000000 + i) for i, p in enumerate(("low", "normal", "high", "normal", "high"))]
+    accept(world.db, *jobs)
+    ids = "{" + ",".join(j.id for j in jobs) + "}"
+    world.db.rows(f"select muster.outbox_published('{ids}'::uuid[], array[1,1,1,1,1], 'c1', array[1,2,3,4,5]::bigint[])")
+    look = "select string_agg(sequence::text, '') from muster.reconcile_candidates({}, '{}', -1, {})"
+    assert world.db.one(look.format(0, "00000000-0000-0000-0000-000000000000", 10)) == "35241"
+    assert world.db.one(look.format(0, jobs[2].id, 3)) == "524", "after the cursor"
+    assert world.db.one(look.format(1, jobs[3].id, 10)) == "1", "after the cursor"
 
 
 def a_task_that_waits_for_its_retry_is_no_candidate(world):
     job, stream = accept(world.db, Job()), Stream()
     world.db.rows(f"select muster.outbox_published(array['{job.id}']::uuid[], array[1], 'c1', array[5]::bigint[])")
-    look = "select open_members from muster.reconcile_candidates('00000000-0000-0000-0000-000000000000', -1, 10)"
+    look = "select open_members from muster.reconcile_candidates(0, '00000000-0000-0000-0000-000000000000', -1, 10)"
     assert world.db.one(look) == "{" + job.id + "}"
     stream.record(world.db, deferred=[{"task": job.id, "n": 1, "class": "dependency", "reason": "x", "message": "y"}])
     assert world.db.rows(look) == [], "nobody may take its message for settled"
@@ -150,7 +161,7 @@ def a_task_that_waits_for_its_retry_is_no_candidate(world):
 def a_missing_message_is_noted_until_it_is_seen(world):
     job = accept(world.db, Job())
     world.db.rows(f"select muster.outbox_published(array['{job.id}']::uuid[], array[1], 'c1', array[5]::bigint[])")
-    look = "select missing_ms >= 0, (select seen_missing_at from muster.outbox) is null from muster.reconcile_candidates('00000000-0000-0000-0000-000000000000', -1, 10)"
+    look = "select missing_ms >= 0, (select seen_missing_at from muster.outbox) is null from muster.reconcile_candidates(0, '00000000-0000-0000-0000-000000000000', -1, 10)"
     note = f"select muster.reconcile_note(array['{job.id}']::uuid[], array[{{}}])"
     assert world.db.rows(look) == [["t", "t"]]
     world.db.rows(note.format("true"))
@@ -176,7 +187,7 @@ def a_message_that_nobody_needs_any_more_is_a_candidate_without_members(world):
     world.db.rows(f"select muster.outbox_published(array['{bundle}']::uuid[], array[1], 'c1', array[5]::bigint[])")
     stream.record(world.db, [stream.outcome(jobs[0], ride=bundle)])
     world.db.rows(f"select muster.republish('{jobs[1].id}', 1, false, 'test')")
-    look = "select ride_id, open_members from muster.reconcile_candidates('00000000-0000-0000-0000-000000000000', -1, 10)"
+    look = "select ride_id, open_members from muster.reconcile_candidates(0, '00000000-0000-0000-0000-000000000000', -1, 10)"
     assert world.db.rows(look) == [[bundle, "{}"]]
     world.db.rows(f"select muster.outbox_settled(array['{bundle}']::uuid[])")
     assert world.db.rows("select ride_id from muster.outbox where kind = 'task'") == [[jobs[1].id]]

@@ -62,6 +62,23 @@ TAP_TEST(a_full_stream_refuses_and_takes_again_when_there_is_room)
     CHECK(publish("T_FULL", "t.full.b", "b", &ack));
 }
 
+TAP_TEST(the_last_message_of_a_stream_is_one_that_is_there)
+{
+    struct mu_puback ack;
+    struct mu_error err = {0};
+    uint64_t last = 7;
+    api("STREAM.CREATE.T_LAST", "{\"name\":\"T_LAST\",\"subjects\":[\"t.last.>\"],\"storage\":\"file\"}");
+    CHECK(mu_stream_last(bus, "T_LAST", "t.last.>", &last, &err));
+    CHECK_INT(last, 0);
+    for (int i = 0; i < 3; i++)
+        CHECK(publish("T_LAST", "t.last.a.b", NULL, &ack));
+    CHECK(mu_stream_last(bus, "T_LAST", "t.last.>", &last, &err));
+    CHECK_INT(last, 3);
+    CHECK(mu_stream_delete(bus, "T_LAST", 3, &err));
+    CHECK(mu_stream_last(bus, "T_LAST", "t.last.>", &last, &err));
+    CHECK_INT(last, 2);
+}
+
 TAP_TEST(what_a_silent_broker_did_not_answer_is_unknown_and_sent_again_with_the_same_id)
 {
     struct mu_flow *flow = NULL;
