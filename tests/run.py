@@ -3,10 +3,11 @@
 """Runs the test suites and counts: `./run test [SUITE...]`, SUITE one of unit, thread, sql, simulation, live, faults,
 lint (all if none is named).
 
-Every suite speaks TAP. Unit tests come from build-sanitize (AddressSanitizer and UndefinedBehaviorSanitizer always
+Every suite speaks TAP. Programs that mostly wait for real servers run two at a time. Unit tests come from build-sanitize (AddressSanitizer and UndefinedBehaviorSanitizer always
 on), the suite `thread` from build-thread (ThreadSanitizer); the suites
 `simulation` and those with real servers use build. The last line is
 `N passed, N failed, N skipped`."""
+import concurrent.futures
 import json
 import os
 import re
@@ -17,6 +18,7 @@ import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SUITES = ("unit", "thread", "sql", "simulation", "live", "faults", "lint")
+WAITING = ("sql", "simulation", "live", "faults")  # their programs run two at a time
 TAP_LINE = re.compile(r"^(ok|not ok)\b(?:\s+\d+)?\s*-?\s*(.*?)(?:\s*#\s*(SKIP)\b\s*(.*))?$", re.I)
 
 
@@ -24,6 +26,18 @@ class Counts:
     def __init__(self):
         self.passed = self.failed = self.skipped = 0
         self.failures = []
+        self.lock = threading.Lock()
+
+    def fail(self, origin, why):
+        with self.lock:
+            self.failed += 1
+            self.failures.append(f"{origin}: {why}")
+        return f"FAILED   {origin}: {why}"
+
+    def skip(self, origin, why):
+        with self.lock:
+            self.skipped += 1
+        return f"skipped  {origin}: {why}"
 
     def take(self, origin, line):
         found = TAP_LINE.match(line)
@@ -31,14 +45,12 @@ class Counts:
             return None
         state, name, skip, reason = found.groups()
         if skip:
-            self.skipped += 1
-            return f"skipped  {origin}: {name}: {reason}"
-        if state.lower() == "ok":
+            return self.skip(origin, f"{name}: {reason}")
+        if state.lower() != "ok":
+            return self.fail(origin, name)
+        with self.lock:
             self.passed += 1
-            return None
-        self.failed += 1
-        self.failures.append(f"{origin}: {name}")
-        return f"FAILED   {origin}: {name}"
+        return None
 
 
 def run_tap(counts, origin, command, env, timeout):
@@ -49,8 +61,7 @@ def run_tap(counts, origin, command, env, timeout):
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=full_env, cwd=ROOT,
                                    text=True, errors="replace")
     except OSError as error:
-        counts.failed += 1
-        counts.failures.append(f"{origin}: could not start: {error}")
+        print(counts.fail(origin, f"could not start: {error}"), flush=True)
         return
     timer = threading.Timer(timeout, process.kill)
     timer.start()
@@ -64,9 +75,7 @@ def run_tap(counts, origin, command, env, timeout):
         if TAP_LINE.match(line):
             seen += 1
         if said:
-            if said.startswith("FAILED"):
-                print("\n".join(tail[-30:]), flush=True)
-            print(said, flush=True)
+            print("\n".join(tail[-30:] * said.startswith("FAILED") + [said]), flush=True)
         tail.append(line)
         lines += 1
     status = process.wait()
@@ -74,8 +83,7 @@ def run_tap(counts, origin, command, env, timeout):
     timer.cancel()
     took = time.monotonic() - began
     if status == 77:
-        counts.skipped += 1
-        print(f"skipped  {origin}: {tail[-1] if tail else 'no reason given'}")
+        print(counts.skip(origin, tail[-1] if tail else "no reason given"), flush=True)
     elif status != 0 or (planned is not None and seen < planned) or (planned is None and not seen):
         if timed_out:
             why = f"took longer than {timeout} s"
@@ -84,10 +92,7 @@ def run_tap(counts, origin, command, env, timeout):
         else:
             why = f"status {status}"
         if not any(f.startswith(origin + ":") for f in counts.failures):
-            counts.failed += 1
-            counts.failures.append(f"{origin}: {why}")
-            print("\n".join(tail[-60:]))
-            print(f"FAILED   {origin}: {why}")
+            print("\n".join(tail[-60:] + [counts.fail(origin, why)]), flush=True)
     print(f"{origin}: {seen} tests, {took:.1f} s", flush=True)
 
 
@@ -96,7 +101,7 @@ def meson_tests(build, suite):
                           capture_output=True, text=True).stdout
     for test in json.loads(text):
         if any(s.split(":")[-1] == suite for s in test["suite"]):
-            yield test["name"], test["cmd"], test["env"], test["timeout"]
+            yield test
 
 
 def main(names):
@@ -115,10 +120,17 @@ def main(names):
     # a killed program of the simulation gives no memory back
     unleaking = dict(sanitizer, ASAN_OPTIONS="detect_leaks=0:strict_string_checks=1:halt_on_error=1")
     options = {"unit": sanitizer, "thread": {"TSAN_OPTIONS": "atexit_sleep_ms=100"}, "simulation": unleaking}
+    plans = {True: [], False: []}
     for suite in wanted:
         for build in builds.get(suite, ["build"]):
-            for name, command, env, timeout in meson_tests(build, suite):
-                run_tap(counts, f"{suite}/{name}", command, dict(env, **options.get(suite, {})), timeout)
+            for test in meson_tests(build, suite):
+                env = dict(test["env"], **options.get(suite, {}))
+                plans[suite in WAITING].append((-test["priority"], counts, f"{suite}/{test['name']}", test["cmd"], env, test["timeout"]))
+    for plan in plans[False]:
+        run_tap(*plan[1:])
+    with concurrent.futures.ThreadPoolExecutor(2) as two:
+        # those that take long have a priority: none is left alone at the end
+        list(two.map(lambda plan: run_tap(*plan[1:]), sorted(plans[True], key=lambda plan: plan[0])))
     for failure in counts.failures:
         print(f"failed: {failure}")
     print(f"{counts.passed} passed, {counts.failed} failed, {counts.skipped} skipped")

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A private muster for a test: broker and database from `muster dev --bare --control`, programs started one by one, so
 that a test can crash, stop and pause each of them. Standard library only."""
-import csv
-import io
 import json
 import os
 import select
@@ -11,9 +9,11 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 from natsclient import Nats
+from psql import Ended, Psql
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.environ.get("MUSTER_BUILD", os.path.join(ROOT, "build"))
@@ -118,6 +118,7 @@ class Site:
         for the dot (task__ack_wait="2s"), for every program."""
         self.settings = {k.replace("__", "."): v for k, v in settings.items()}
         self.programs = []
+        self.sessions = {}
         self.base = tempfile.mkdtemp(prefix="mu-")
         os.chmod(self.base, 0o755)
         nats = nats or os.environ.get("MUSTER_NATS_SERVER")
@@ -230,12 +231,18 @@ class Site:
         return wait_until(ended, timeout, f"the end of job {job_id}")
 
     def sql(self, query):
-        """Rows as lists of texts."""
-        got = subprocess.run(["psql", self.conninfo, "-X", "-q", "--csv", "-t", "-v", "ON_ERROR_STOP=1", "-c", query],
-                             capture_output=True, text=True)
-        if got.returncode:
-            raise AssertionError(f"psql: {got.stderr}")
-        return list(csv.reader(io.StringIO(got.stdout)))
+        """Rows as lists of texts. Each thread has a session of its own."""
+        key = threading.get_ident(), self.conninfo
+        while True:
+            known = key in self.sessions
+            if not known:
+                self.sessions[key] = Psql(self.conninfo)
+            try:
+                return self.sessions[key].rows(query)
+            except Ended as error:
+                self.sessions.pop(key).close()
+                if error.refused or not known:  # the server may have been restarted since the last question
+                    raise AssertionError(f"psql: {error}") from None
 
     def value(self, query):
         rows = self.sql(query)
@@ -256,6 +263,8 @@ class Site:
         for p in reversed(self.programs):
             p.close()
         self._forget_nats()
+        for session in self.sessions.values():
+            session.close()
         try:
             self.dev.stdin.close()
             self.dev.wait(30)
