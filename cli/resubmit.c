@@ -9,16 +9,10 @@
 #include "base/clock.h"
 #include "domain/names_rights.h"
 #include "format/schema.h"
-#include "outside/store.h"
+#include "statements.h"
 
 #define EVENT_BYTES_MAX ((size_t)1 << 20)
 #define CONFLICTS_SHOWN 10000
-
-enum { SQL_RESUBMIT, SQL_REPLAY };
-static const struct mu_statement statements[] = {
-    [SQL_RESUBMIT] = {"resubmit", "select job_id, job_key, state, other_job from muster.resubmit($1, $2)"},
-    [SQL_REPLAY] = {"replay quarantine", "select muster.replay_quarantine($1, $2)"},
-};
 
 struct resubmission {
     struct cli *cli;
@@ -78,7 +72,7 @@ static bool store_message(struct resubmission *r, const struct mu_message *m, st
     if (!mu_store_begin(r->store, err) || !mu_store_run(r->store, SQL_RESUBMIT, r->args, &rows, err))
         return false;
     count(r, rows);
-    if (!mu_store_run(r->store, SQL_REPLAY, r->args, &replayed, err))
+    if (!mu_store_run(r->store, SQL_REPLAY_QUARANTINE, r->args, &replayed, err))
         return false;
     r->replayed += mu_row_i64(replayed, 0, 0);
     if (!r->dry_run)
@@ -222,7 +216,7 @@ enum cli_exit cli_resubmit(struct cli *cli)
         return status;
     r.args = mu_args_new();
     r.conflicts = json_array();
-    bool done = r.args && r.conflicts ? mu_store_open(&r.store, cli->config.postgres_conninfo, "muster-resubmit", statements, MU_COUNT(statements), &err) &&
+    bool done = r.args && r.conflicts ? mu_store_open(&r.store, cli->config.postgres_conninfo, "muster-resubmit", cli_statements, SQL_COUNT, &err) &&
                                             mu_store_check_schema(r.store, &err) && walk(&r, &err)
                                       : mu_fail(&err, MU_BROKEN, "out of memory");
     if (done || r.messages)

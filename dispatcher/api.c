@@ -63,21 +63,19 @@ static void refuse(struct dispatcher *d, size_t endpoint, const struct mu_messag
 }
 
 /* What anybody is told while the database is away. */
-static void unavailable(struct mu_error *err, const char *consequence, const char *hint)
+static void away(size_t endpoint, struct mu_error *err)
 {
+    static const char again[] = "ask again later", twice[] = "ask again later: doing it twice is doing it once";
+    static const struct { const char *consequence, *hint; } told[ENDPOINTS] = {
+        [SUBMIT] = {"nothing is stored", "send it again later, or publish it to " MU_SUBJECT_INTAKE ", which stores it now"},
+        [STATUS] = {"nobody can tell how the job stands", again},
+        [CANCEL] = {"nothing is done", twice},
+        [RETRY] = {"nothing is done", twice},
+        [DEAD] = {"nobody can tell what is dead", again},
+    };
     mu_error_clear(err);
-    mu_fail_code(err, MU_UNAVAILABLE, "unavailable", "the database cannot be reached; %s", consequence);
-    mu_hint(err, "%s", hint);
-}
-
-static void not_stored(struct mu_error *err)
-{
-    unavailable(err, "nothing is stored", "send it again later, or publish it to " MU_SUBJECT_INTAKE ", which stores it now");
-}
-
-static void not_done(struct mu_error *err)
-{
-    unavailable(err, "nothing is done", "ask again later: doing it twice is doing it once");
+    mu_fail_code(err, MU_UNAVAILABLE, "unavailable", "the database cannot be reached; %s", told[endpoint].consequence);
+    mu_hint(err, "%s", told[endpoint].hint);
 }
 
 static bool find_status(struct dispatcher *d, const struct mu_message *m, struct mu_rows **rows, struct mu_error *err)
@@ -99,7 +97,7 @@ static bool find_status(struct dispatcher *d, const struct mu_message *m, struct
     mu_arg_text(d->args, job.at ? mu_span_of("") : key);
     if (!mu_store_run(d->store, SQL_JOB_STATUS, d->args, rows, err)) {
         if (err->fault == MU_UNAVAILABLE)
-            not_stored(err);
+            away(STATUS, err);
         return false;
     }
     if (mu_row_null(*rows, 0, 0))
@@ -113,7 +111,7 @@ static void status(struct dispatcher *d, const struct mu_message *m)
     MU_AUTO(mu_rows_free) struct mu_rows *rows = NULL;
     int64_t began = mu_clock_us();
     if (d->store_next_ms)
-        not_stored(&err);
+        away(STATUS, &err);
     else if (find_status(d, m, &rows, &err)) {
         mu_service_answer(d->service, STATUS, m->reply, mu_row_span(rows, 0, 0), NULL, mu_clock_us() - began);
         return;
@@ -132,7 +130,7 @@ static void operate(struct dispatcher *d, size_t endpoint, const struct mu_messa
     int64_t began = mu_clock_us();
     if (d->store_next_ms || !operate_run(d, operations[endpoint], m->body, &rows, &err)) {
         if (d->store_next_ms || err.fault == MU_UNAVAILABLE)
-            not_done(&err);
+            away(endpoint, &err);
         if (!mu_store_alive(d->store) && !d->store_next_ms)
             d->store_next_ms = mu_clock_ms();
         refuse(d, endpoint, m, &err);
@@ -158,11 +156,11 @@ static void submit(struct dispatcher *d, struct mu_message *m)
 {
     struct mu_error err = {0};
     if (d->store_next_ms)
-        not_stored(&err);
+        away(SUBMIT, &err);
     else if (batch_add(d->batch, m, false, SUBMIT, &err))
         return;
     else if (err.fault == MU_UNAVAILABLE)
-        not_stored(&err);
+        away(SUBMIT, &err);
     refuse(d, SUBMIT, m, &err);
     mu_message_free(m);
 }
@@ -187,14 +185,12 @@ void api_refuse(struct dispatcher *d)
     size_t endpoint = 0;
     while ((m = mu_service_take(d->service, &endpoint))) {
         struct mu_error err = {0};
-        if (endpoint == SUBMIT || endpoint == STATUS)
-            not_stored(&err);
-        else
-            not_done(&err);
-        if (endpoint == PING)
+        if (endpoint == PING) {
             ping(d, m);
-        else
+        } else {
+            away(endpoint, &err);
             refuse(d, endpoint, m, &err);
+        }
         mu_message_free(m);
     }
 }

@@ -22,12 +22,11 @@
 static bool open_bus(struct dispatcher *d, struct mu_error *err)
 {
     const struct mu_config *c = d->config;
-    char name[160], host[64] = "localhost", role[64];
+    char name[160], host[64] = "localhost";
     gethostname(host, sizeof(host) - 1);
     snprintf(name, sizeof(name), "muster-dispatcher/%s %s:%ld", MUSTER_VERSION, host, (long)getpid());
-    snprintf(role, sizeof(role), "dispatcher");
     const struct mu_bus_options options = {
-        .url = c->nats_url, .role = role, .name = name, .user = c->nats_user, .password = c->nats_password,
+        .url = c->nats_url, .role = "dispatcher", .name = name, .user = c->nats_user, .password = c->nats_password,
         .token = c->nats_token, .creds_file = c->nats_creds, .nkey_file = c->nats_nkey,
         .inbox = c->nats_inbox, .domain = c->nats_jetstream_domain, .connect_timeout_ms = c->nats_connect_timeout_ms};
     return mu_bus_open(&d->bus, &options, err);
