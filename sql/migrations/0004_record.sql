@@ -133,17 +133,30 @@ create function muster.retry_pause(class text, attempts int, policy jsonb) retur
     $$;
 comment on function muster.retry_pause is 'How long a deferred task waits: doubled each time up to the cap of its queue''s policy (muster.queue_policy), less up to a quarter of it by lot.';
 
-create function muster.rides_done(rides uuid[]) returns void
-    language sql volatile security definer set search_path = pg_catalog, muster set enable_hashjoin = off set enable_mergejoin = off set jit = off
+create function muster.lock_jobs(jobs uuid[]) returns void
+    language plpgsql volatile security definer set search_path = pg_catalog, muster
+    set enable_seqscan = off set plan_cache_mode = force_generic_plan set jit = off
     as $$
+begin
+    perform from muster.job j where j.job_id = any (jobs) order by j.job_id for no key update;
+end
+$$;
+comment on function muster.lock_jobs is 'Whoever changes jobs of several tasks locks them first, in one order: none waits for another in a circle.';
+
+-- plpgsql keeps plans, language sql makes them anew at each call
+create function muster.rides_done(rides uuid[]) returns void
+    language plpgsql volatile security definer set search_path = pg_catalog, muster
+    set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set plan_cache_mode = force_generic_plan set jit = off
+    as $$
+begin
     delete from muster.outbox o
     where o.ride_id = any (rides) and o.kind = 'task'
       and not exists (
           select from unnest(o.members) as m
-          where not exists (select from muster.outcome p where p.task_id = m)
-            and (exists (select from muster.job j where j.job_id = m and j.n = o.n)
-                 or exists (select from muster.task t where t.task_id = m and t.n = o.n)))
-    $$;
+          where (select true from muster.outcome p where p.task_id = m) is null
+            and o.n = coalesce((select j.n from muster.job j where j.job_id = m), (select t.n from muster.task t where t.task_id = m)));
+end
+$$;
 comment on function muster.rides_done is 'Outbox rows go when no member has them as its current publication and is open.';
 
 create function muster.stage_count(jobs uuid[], ended_jobs uuid[], ended_results text[]) returns void
@@ -161,26 +174,29 @@ $$;
 comment on function muster.stage_count is 'Counts outcomes of tasks of stages, under the locks of their progress rows, and ends the jobs that are complete.';
 
 create function muster.stage_finish(jobs uuid[]) returns setof uuid
-    language sql volatile security definer set search_path = pg_catalog, muster
+    language plpgsql volatile security definer set search_path = pg_catalog, muster
+    set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set plan_cache_mode = force_generic_plan set jit = off
     as $$
-    update muster.job_progress p
+begin
+    return query update muster.job_progress p
     set finished_at = now(), (result, reason) = (
         select case when j.cancelled then 'cancelled' when p.bad = 0 then muster.job_result(p.job_id)
                     when p.stage = 'first' then o.result else 'error' end,
                case when j.cancelled then 'operator' when p.bad = 0 then null
                     when p.stage = 'first' then o.reason
-                    when exists (select from muster.outcome d where d.job_id = p.job_id and d.task_id <> d.job_id
-                                 and d.result = 'error' and d.reason = 'deadline') then 'deadline'
+                    when (select true from muster.outcome d where d.job_id = p.job_id and d.task_id <> d.job_id
+                          and d.result = 'error' and d.reason = 'deadline' limit 1) then 'deadline'
                     else 'incomplete_stage' end
         from muster.job j
         left join lateral (
             select o.result, o.reason from muster.outcome o
             where p.stage = 'first' and o.job_id = p.job_id and o.task_id <> o.job_id
-              and not exists (select from muster.task t where t.retry_of = o.task_id) limit 1) as o on true
+              and (select true from muster.task t where t.retry_of = o.task_id limit 1) is null limit 1) as o on true
         where j.job_id = p.job_id)
     where p.job_id = any (jobs) and p.done >= p.expected and p.finished_at is null
-    returning p.job_id
-    $$;
+    returning p.job_id;
+end
+$$;
 comment on function muster.stage_finish is 'Ends the jobs whose last task has its outcome: the result from the summed counters, incomplete_stage, that of the one task that was retried, or cancelled.';
 
 -- ---- the batch ----
@@ -222,7 +238,8 @@ create function muster.record_batch(
     language plpgsql volatile security definer
     set search_path = pg_catalog, muster, pg_temp
     set client_min_messages = warning
-    -- batches meet large tables by key, whatever the statistics of a new partition say
+    -- batches meet large tables by key, whatever the statistics of a new partition say; so there is no EXISTS in an
+    -- expression either, which may be answered by reading the whole table into a hash table: a scalar subquery is not
     set enable_hashjoin = off set enable_mergejoin = off
     -- a custom plan would fold arrays of thousands into constants at each call: ten times the work
     set plan_cache_mode = force_generic_plan
@@ -302,7 +319,7 @@ begin
                    select count(*) from muster.finding f
                    where f.job_id = x.job and f.task_id = x.task and f.finding_id between muster.id_floor(x.task) and muster.id_ceiling(x.task)
                      and f.task_digest = x.task_digest and f.input_digest is not distinct from x.input_digest) end as stored,
-               (x.findings > 0 or x.n > 1 or x.delivery > 1) and exists (select from muster.outcome p where p.task_id = x.task) as stands,
+               (x.findings > 0 or x.n > 1 or x.delivery > 1) and (select true from muster.outcome p where p.task_id = x.task) is not null as stands,
                x.determined,
                case when t.job_id is null then 'unknown_task' when t.task_digest <> x.task_digest then 'wrong_task_digest'
                     when t.queue <> x.queue then 'wrong_queue' when t.job_id <> x.job then 'wrong_job'
@@ -331,9 +348,8 @@ begin
                coalesce(bool_or(task <> job or result = 'planned') filter (where state = 'new'), false)
         into skipped_ones, fresh_ones, staged from batch_outcome;
         exit when fresh_ones = 0;
-        if staged then -- jobs of several tasks first, in one order, as cancelling and retrying do: none waits for another in a circle
-            perform from muster.job j where j.job_id = any (array(select distinct job from batch_outcome
-                where state = 'new' and (task <> job or result = 'planned'))) order by j.job_id for no key update;
+        if staged then
+            perform muster.lock_jobs(array(select distinct job from batch_outcome where state = 'new' and (task <> job or result = 'planned')));
         end if;
         begin
             insert into muster.tally (tally_id, rules)
@@ -360,7 +376,7 @@ begin
                 raise exception 'an outcome was recorded elsewhere meanwhile' using errcode = '40001';
             end if;
             update batch_outcome b set state = 'again'
-            where b.state = 'new' and exists (select from muster.outcome p where p.task_id = b.task);
+            where b.state = 'new' and (select true from muster.outcome p where p.task_id = b.task);
         end;
     end loop;
 
@@ -415,7 +431,7 @@ begin
         join lateral (select a.n, a.queue, a.source_name from muster.job a where a.job_id = x.task
                       union all select a.n, a.queue, j.source_name from muster.task a join muster.job j using (job_id)
                       where a.task_id = x.task) as a on a.n = x.n
-        where not exists (select from muster.outcome p where p.task_id = x.task)
+        where (select true from muster.outcome p where p.task_id = x.task) is null
         order by x.task, x.n desc
         on conflict (task_id) do update set n = excluded.n, class = excluded.class, reason = excluded.reason,
             message = excluded.message, dependency = t.dependency + excluded.dependency,
@@ -487,7 +503,10 @@ begin
         delete from muster.outbox o where o.ride_id = any (rides) and o.kind = 'task'
             and not exists (select from unnest(o.members) as m
                             where m not in (select task from batch_outcome where state not in ('wrong', 'incomplete')));
-        perform muster.rides_done(array(select o.ride_id from muster.outbox o where o.ride_id = any (rides)));
+        rides := array(select o.ride_id from muster.outbox o where o.ride_id = any (rides));
+        if cardinality(rides) > 0 then
+            perform muster.rides_done(rides);
+        end if;
     end if;
 
     -- jobs that ended here: those of one task, and those whose last shard came. One event message for up to 2000 of a kind;

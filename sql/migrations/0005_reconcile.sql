@@ -6,8 +6,8 @@ create function muster.open_tasks(ids uuid[]) returns setof uuid
     language sql stable security definer set search_path = pg_catalog, muster set enable_hashjoin = off set enable_mergejoin = off set jit = off
     as $$
     select x.id from unnest(ids) as x(id)
-    where not exists (select from muster.outcome o where o.task_id = x.id)
-      and (exists (select from muster.job j where j.job_id = x.id) or exists (select from muster.task t where t.task_id = x.id))
+    where (select true from muster.outcome o where o.task_id = x.id) is null
+      and coalesce((select true from muster.job j where j.job_id = x.id), (select true from muster.task t where t.task_id = x.id))
     $$;
 comment on function muster.open_tasks is 'Those of the ids that are tasks of ours without an outcome.';
 
@@ -15,13 +15,13 @@ create function muster.known_tasks(ids uuid[]) returns setof uuid
     language sql stable security definer set search_path = pg_catalog, muster set enable_hashjoin = off set enable_mergejoin = off set jit = off
     as $$
     select x.id from unnest(ids) as x(id)
-    where exists (select from muster.job j where j.job_id = x.id) or exists (select from muster.task t where t.task_id = x.id)
+    where coalesce((select true from muster.job j where j.job_id = x.id), (select true from muster.task t where t.task_id = x.id))
     $$;
 comment on function muster.known_tasks is 'Those of the ids that are tasks of ours.';
 
 create function muster.done_tasks(ids uuid[]) returns setof uuid
     language sql stable security definer set search_path = pg_catalog, muster set enable_hashjoin = off set enable_mergejoin = off set jit = off
-    as $$ select x.id from unnest(ids) as x(id) where exists (select from muster.outcome o where o.task_id = x.id) $$;
+    as $$ select x.id from unnest(ids) as x(id) where (select true from muster.outcome o where o.task_id = x.id) $$;
 comment on function muster.done_tasks is 'Those of the ids that have their outcome.';
 
 create function muster.intake_noted() returns table (created text, sequence bigint, stored_at timestamptz, noted_at timestamptz)
@@ -42,7 +42,7 @@ create function muster.rides_needed(rides uuid[], ns int[]) returns setof uuid
     language sql stable security definer set search_path = pg_catalog, muster set enable_hashjoin = off set enable_mergejoin = off
     as $$
     select x.r from unnest(rides, ns) as x(r, n)
-    where exists (select from muster.outbox o where o.ride_id = x.r and o.n = x.n and o.kind = 'task')
+    where (select true from muster.outbox o where o.ride_id = x.r and o.n = x.n and o.kind = 'task')
     $$;
 comment on function muster.rides_needed is 'Those of the queue messages that an open task still has as its current one: their rows stand in the outbox.';
 
@@ -106,11 +106,10 @@ create function muster.reconcile_candidates(after_urgency int, after_ride uuid, 
     from muster.outbox o
     cross join lateral (
         select coalesce(array_agg(x.m order by x.i) filter (where not x.waits), '{}') as open_members, count(*) as open
-        from (select m, i, exists (select from muster.retry r where r.task_id = m and r.next_at < 'infinity') as waits
+        from (select m, i, (select true from muster.retry r where r.task_id = m and r.next_at < 'infinity') is not null as waits
               from unnest(o.members) with ordinality as u(m, i)
-              where not exists (select from muster.outcome p where p.task_id = m)
-                and (exists (select from muster.job j where j.job_id = m and j.n = o.n)
-                     or exists (select from muster.task t where t.task_id = m and t.n = o.n))) as x
+              where (select true from muster.outcome p where p.task_id = m) is null
+                and o.n = coalesce((select j.n from muster.job j where j.job_id = m), (select t.n from muster.task t where t.task_id = m))) as x
     ) as w
     where o.kind = 'task' and (muster.urgency(o.subject), o.ride_id) > (after_urgency, after_ride) and not muster.is_recent(o.published_at, now(), older_ms)
       and (cardinality(w.open_members) > 0 or w.open = 0)

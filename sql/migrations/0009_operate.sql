@@ -423,7 +423,7 @@ begin
         select greatest(first_at, max(t.next_at) + interval '1 second' / rate) into first_at
         from muster.retry t where t.class = 'by_hand' and t.next_at < 'infinity';
     end if;
-    perform from muster.job j where j.job_id = any (jobs) order by j.job_id for no key update;
+    perform muster.lock_jobs(jobs);
     for r in
         select a.*, d.document as terms, row_number() over (order by a.created_at, a.task_id) - 1 as place
         from muster.any_task a join muster.terms d using (terms_digest)
@@ -487,7 +487,7 @@ create function muster.open_jobs(f jsonb) returns uuid[]
         left join muster.task t on t.task_id = open.task_id
         join muster.job j on j.job_id = coalesce(t.job_id, open.task_id)
         left join muster.retry w on w.task_id = open.task_id
-        where not exists (select from muster.outcome p where p.task_id = open.task_id)
+        where (select true from muster.outcome p where p.task_id = open.task_id) is null
           and muster.job_matches(f, j.queue, j.pack, j.source_name, j.labels, j.submitted_at)
           and (f ->> 'reason' is null or w.reason = f ->> 'reason') and (f ->> 'class' is null or w.class = f ->> 'class')) as x
     $$;
@@ -504,7 +504,7 @@ declare
     over uuid[];
 begin
     ended := muster.end_tasks(array(select a.task_id from muster.any_task a where a.job_id = any (jobs)
-                                    and not exists (select from muster.outcome p where p.task_id = a.task_id)),
+                                    and (select true from muster.outcome p where p.task_id = a.task_id) is null),
                               with_result, why_code, why, who);
     -- a bundle is younger than its tasks by no more than a commit; what is not found here the reconciler finds
     touched := array(
@@ -516,9 +516,8 @@ begin
     over := array(
         select o.ride_id from muster.outbox o where o.ride_id = any (touched) and not exists (
             select from unnest(o.members) as m
-            where not exists (select from muster.outcome p where p.task_id = m)
-              and (exists (select from muster.job j where j.job_id = m and j.n = o.n)
-                   or exists (select from muster.task t where t.task_id = m and t.n = o.n))));
+            where (select true from muster.outcome p where p.task_id = m) is null
+              and o.n = coalesce((select j.n from muster.job j where j.job_id = m), (select t.n from muster.task t where t.task_id = m))));
     -- agents are told of jobs that may be running for long, and of those that share a message with others
     insert into muster.policy as p (key, value, actor, reason)
     select 'job.' || j.job_id, jsonb_build_object('v', 1, 'stop', with_result, 'reason', why_code), who, why
@@ -560,7 +559,7 @@ begin
     end if;
     wanted := matched[1:lim];
     if not coalesce((q ->> 'dry_run')::boolean, false) then
-        perform from muster.job j where j.job_id = any (wanted) order by j.job_id for no key update;
+        perform muster.lock_jobs(wanted);
     end if;
     fresh := array(
         select j.job_id from muster.job j left join muster.job_progress p on p.job_id = j.job_id

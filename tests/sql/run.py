@@ -10,6 +10,7 @@ import traceback
 import promises_accept
 import promises_clock
 import promises_operate
+import promises_reads
 import promises_record
 import promises_restore
 import promises_schema
@@ -34,7 +35,7 @@ def main():
     if not server_programs() or not shutil.which("psql"):
         print("no PostgreSQL server is installed")
         return 77
-    modules = (promises_schema, promises_accept, promises_clock, promises_operate, promises_record, promises_space, promises_stages,
+    modules = (promises_schema, promises_accept, promises_clock, promises_operate, promises_reads, promises_record, promises_space, promises_stages,
                promises_restore, promises_verify)
     tests = [(name, f) for module in modules
              for name, f in vars(module).items()

@@ -21,7 +21,7 @@ def _judge_takeovers(r):
 @case(1, "an agent is killed at every step of a task", short=False)
 def agent_killed_at_every_step(r):
     """Each step once, in an order that the seed decides; the victim is one of three agents under load."""
-    r.begin()
+    r.begin(files=3.0)  # one of four agents must come by a file
     steps = WORKER_STEPS[:]
     r.rng.shuffle(steps)
     for step in steps if r.long else steps[:3]:
@@ -51,7 +51,7 @@ def agents_killed_at_random(r):
 def zombie(r):
     """Between PubAck and ack, before the outcome, behind a checkpoint, with tasks that were not started: whoever goes on meanwhile
     has the task; what the zombie says afterwards changes nothing."""
-    r.begin()
+    r.begin(files=3.0)
     steps = ["after_outcome:2", "before_outcome:2", "checkpoint:2", "findings_sent", "pulled:2"]
     r.rng.shuffle(steps)
     for step in steps if r.long else steps[:2]:
