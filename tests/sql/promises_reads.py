@@ -55,6 +55,8 @@ def _questions(world, stream):
     for function in ("open_tasks", "known_tasks", "done_tasks", "rides_done"):
         world.db.rows(f"select muster.{function}({ids})")
     world.db.rows(f"select muster.rides_needed({ids}, array[1, 1])")
+    world.db.rows("select muster.outbox_pending(10, 0, '{}')")
+    world.db.rows(f"select muster.outbox_published({ids}, array[1, 1], 'c', array[1, 2]::bigint[])")
     stream.record(world.db, [stream.outcome(job)])
 
 
