@@ -190,8 +190,7 @@ declare
     r record;
 begin
     -- jobs first, in one order: so does whoever records outcomes of stages
-    perform from muster.job j where j.job_id = any (array(select a.job_id from muster.any_task a where a.task_id = any (tasks)))
-        order by j.job_id for no key update;
+    perform muster.lock_jobs(array(select a.job_id from muster.any_task a where a.task_id = any (tasks)));
     with made as (
         insert into muster.outcome (task_id, job_id, n, delivery, task_digest, result, reason, message, records, bad, skipped, bytes,
             findings_total, determined, started_at, finished_at)
