@@ -26,9 +26,14 @@ static bool end_stale(struct mu_lock *l, struct mu_store *work, struct mu_args *
 
 bool mu_lock_try(struct mu_lock *l, struct mu_store *work, struct mu_args *args, struct mu_error *err)
 {
+    char holder[160], host[64] = "";
     MU_AUTO(mu_rows_free) struct mu_rows *rows = NULL;
+    gethostname(host, sizeof(host) - 1);
+    snprintf(holder, sizeof(holder), "%s %s:%ld", l->duty->program, host, (long)getpid());
     l->ended = 0;
-    if (!mu_store_run(work, l->duty->take, NULL, &rows, err))
+    mu_args_reset(args);
+    mu_arg_text(args, mu_span_of(holder));
+    if (!mu_store_run(work, l->duty->take, args, &rows, err))
         return false;
     l->held = mu_row_bool(rows, 0, 0);
     return l->held || end_stale(l, work, args, err);
@@ -42,15 +47,12 @@ static void close_beat(struct mu_lock *l)
 
 bool mu_lock_beat(struct mu_lock *l, const struct mu_store *work, struct mu_args *args, struct mu_error *err)
 {
-    char session[80], holder[160], host[64] = "";
+    char session[80];
     snprintf(session, sizeof(session), "%s-beat", l->duty->program);
     if (!l->beat && !mu_store_open_beside(&l->beat, work, session, err))
         return false;
-    gethostname(host, sizeof(host) - 1);
-    snprintf(holder, sizeof(holder), "%s %s:%ld", l->duty->program, host, (long)getpid());
     mu_args_reset(args);
     mu_arg_i64(args, mu_store_backend_pid(work));
-    mu_arg_text(args, mu_span_of(holder));
     if (mu_store_run(l->beat, l->duty->beat, args, NULL, err))
         return true;
     close_beat(l);

@@ -11,8 +11,8 @@
 /* A duty as its program knows it: constant, the statements are rows of the table that its session has. */
 struct mu_duty {
     const char *program;
-    int take, let_go;      /* no parameters; take answers whether the lock is held now */
-    int beat;              /* backend of the working session, name of the holder */
+    int take, let_go;      /* name of the holder: is the lock held now?; no parameters */
+    int beat;              /* backend of the working session */
     int stale, end;        /* milliseconds: backend of a holder without a beat, or null; its backend: was it ended? */
 };
 

@@ -93,13 +93,27 @@ create table muster.lock_holder (
 );
 comment on table muster.lock_holder is 'Who holds a duty''s advisory lock, and when its loop last moved; a stand-by ends a holder without a beat.';
 
-create function muster.lock_beat(lock_name text, pid int, who text) returns void
-    language sql volatile security definer set search_path = pg_catalog, muster
+create function muster.lock_take(lock_name text, who text) returns boolean
+    language plpgsql volatile security definer set search_path = pg_catalog, muster
     as $$
-    insert into muster.lock_holder values (lock_name, pid, who, clock_timestamp())
-    on conflict (name) do update set backend_pid = excluded.backend_pid, holder = excluded.holder, beat_at = excluded.beat_at
-    $$;
-comment on function muster.lock_beat is 'Notes that the holder of a duty is alive; from a connection other than the one that holds the lock.';
+begin
+    if not pg_try_advisory_lock(muster.lock_key(lock_name)) then
+        return false;
+    end if;
+    insert into muster.lock_holder values (lock_name, pg_backend_pid(), who, clock_timestamp())
+    on conflict (name) do update set backend_pid = excluded.backend_pid, holder = excluded.holder, beat_at = excluded.beat_at;
+    return true;
+exception when query_canceled or others then -- a lock that its session does not know of would never be let go
+    perform pg_advisory_unlock(muster.lock_key(lock_name));
+    raise;
+end
+$$;
+comment on function muster.lock_take is 'Takes the lock of a duty for this session, if it is free, and notes it as the holder in the same step: one that stops right then must be found, too.';
+
+create function muster.lock_beat(lock_name text, pid int) returns void
+    language sql volatile security definer set search_path = pg_catalog, muster
+    as $$ update muster.lock_holder set beat_at = clock_timestamp() where name = lock_name and backend_pid = pid $$;
+comment on function muster.lock_beat is 'Notes that the holder of a duty is alive, from a connection other than the one that holds the lock. A former holder, who woke up late, changes nothing.';
 
 create function muster.is_recent(noted timestamptz, moment timestamptz, ms int) returns boolean
     language sql immutable parallel safe

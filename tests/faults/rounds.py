@@ -80,7 +80,7 @@ class Round:
         """Lets the load run on after the fault, ends it, and judges. back: seconds within which the rate must be back (I8)."""
         if self.over_at is None:
             self.over()
-        last(settle)
+        last(max(settle, back + 1.0 if back else 0.0))  # the time within which the rate must be back is watched to its end
         self.site.ensure(**(self.case.start or {}))
         self.answers = self.load.stop(timeout)
         lost = self.checker.await_outcomes(self.answers, self.tag, timeout, lost_doors)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What submits while faults happen, and what it was told. A submission without an answer is sent again under its key until
 there is one, as any careful submitter does; every answer is noted."""
+import itertools
 import json
 import random
 import threading
@@ -15,6 +16,7 @@ PACK = "identifiers@1"
 SMALL = {"good": {"records": [{"isin": GOOD}]}, "bad": {"records": [{"isin": BAD}]}, "two": {"records": [{"isin": BAD}, {"isin": BAD}]}}
 FILES = {"scan": 2600, "plan": 12000}  # rows: one task with several checkpoints; a plan and its shards
 ANSWER_SECONDS = 3.0
+AT_ONCE = 500  # submissions without an answer that are sent again in one request
 
 
 def file_bytes(kind):
@@ -138,9 +140,9 @@ class Load(threading.Thread):
 
     def _again(self):
         a = self.answers
-        for key in [k for k, kind in a.open.items() if kind == "door"][:20]:
+        for key in list(itertools.islice((k for k, kind in a.open.items() if kind == "door"), 20)):
             self._send_door(key)
-        jobs = {k: kind for k, kind in list(a.open.items())[:50] if kind != "door"}
+        jobs = dict(itertools.islice(((k, kind) for k, kind in a.open.items() if kind != "door"), AT_ONCE))
         if jobs:
             self._submit(jobs)
 

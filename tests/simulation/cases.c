@@ -489,6 +489,24 @@ static void leader_stops_now(void)
     unit_off("worker-1"); /* and what it held has to be published again by another leader */
 }
 
+/* The first one stops; it wakes up when the second one has just become active and stops, too: its late beat must not pass
+ * for one of the second. */
+static void both_recorders_stop(void)
+{
+    schedule_programs(1, 2, 1);
+    submit(DOOR_API, s_(1), "records-3");
+    submit(DOOR_API, s_(2), "records-4");
+    freeze_at("recorder.after_ack", 1, s_(8));
+    freeze_at("recorder.pulled", 2, s_(200));
+}
+
+static void both_stops_were_ended(void)
+{
+    two_orders();
+    if (world_now() > s_(1000 + 60))
+        broken("nobody recorded for a minute");
+}
+
 static void leader_stops(void)
 {
     schedule_programs(2, 1, 2);
@@ -833,6 +851,7 @@ const struct named_case named_cases[] = {
     CASE(a_recorder_killed_after_its_ack, "5", recorder_dies_acked, one_order),
     CASE(a_recording_that_was_done_and_not_told_is_not_done_twice, "5", recording_is_done_and_not_told, one_order),
     CASE(a_recorder_that_is_stopped_is_replaced, "5 lock", recorder_stops, one_order),
+    CASE(a_late_beat_does_not_hide_that_the_next_recorder_has_stopped, "5 lock", both_recorders_stop, both_stops_were_ended),
     CASE(a_leader_that_is_stopped_is_replaced, "5 lock", leader_stops, NULL),
     CASE(results_that_went_back_are_recorded_again, "5 position", recorded_results_go_back, nothing_was_published_again),
     CASE(what_was_forged_is_put_aside, "5 quarantine", forged, forged_is_put_aside),

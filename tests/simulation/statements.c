@@ -4,25 +4,37 @@
  * followed. What a statement does that no promise of the simulation needs (partitions, pinned lists) is `nothing`. */
 #include "statements.h"
 
-static void lock(struct session *s, struct reply *out, const char *name)
+/* muster.lock_holder: beside the tables, since a beat waits for nobody and is undone by nobody. */
+static struct holder {
+    const char *name;
+    int pid;
+    int64_t beat_us;
+} holders[2] = {{.name = "leader"}, {.name = "recorder"}};
+
+static void lock(struct session *s, struct reply *out, struct holder *h)
 {
+    bool held = database_lock(s, h->name);
     reply_columns(out, "t");
     reply_row(out);
-    reply_bool(out, 0, database_lock(s, name));
+    reply_bool(out, 0, held);
+    if (held) {
+        h->pid = s->pid;
+        h->beat_us = database_now();
+    }
 }
 
 static STATEMENT(lead)
 {
     (void)t;
     (void)a;
-    lock(s, out, "leader");
+    lock(s, out, &holders[0]);
 }
 
 static STATEMENT(record)
 {
     (void)t;
     (void)a;
-    lock(s, out, "recorder");
+    lock(s, out, &holders[1]);
 }
 
 static STATEMENT(lead_no_more)
@@ -41,17 +53,10 @@ static STATEMENT(record_no_more)
     database_unlock(s, "recorder");
 }
 
-/* muster.lock_holder: beside the tables, since a beat waits for nobody and is undone by nobody. */
-static struct holder {
-    const char *name;
-    int pid;
-    int64_t beat_us;
-} holders[2] = {{.name = "leader"}, {.name = "recorder"}};
-
 static void beat(struct holder *h, const struct mu_args *a)
 {
-    h->pid = (int)arg_i64(a, 0);
-    h->beat_us = database_now();
+    if (h->pid == (int)arg_i64(a, 0))
+        h->beat_us = database_now();
 }
 
 static void stale(const struct holder *h, const struct mu_args *a, struct reply *out)
@@ -158,10 +163,10 @@ static const struct model models[] = {
     {"intake went back", "select muster.intake_went_back(", MODE_WRITE, sql_intake_went_back},
     {"job status", "select muster.job_status(", MODE_READ, sql_job_status},
     {"known tasks", "select muster.known_tasks(", MODE_READ, sql_known_tasks},
-    {"lead", "select pg_try_advisory_lock(muster.lock_key('leader'))", MODE_ASIDE, lead},
+    {"lead", "select muster.lock_take('leader', ", MODE_ASIDE, lead},
     {"lead no more", "select pg_advisory_unlock(muster.lock_key('leader'))", MODE_ASIDE, lead_no_more},
     {"lists pinned", "select muster.lists_pinned(", MODE_ASIDE, nothing},
-    {"lock", "select pg_try_advisory_lock(muster.lock_key('recorder'))", MODE_ASIDE, record},
+    {"lock", "select muster.lock_take('recorder', ", MODE_ASIDE, record},
     {"lock beat", "select muster.lock_beat('leader', ", MODE_ASIDE, leader_beat},
     {"lock beat", "select muster.lock_beat('recorder', ", MODE_ASIDE, recorder_beat},
     {"lock end", "select muster.lock_end('leader', ", MODE_ASIDE, leader_end},

@@ -62,7 +62,7 @@ def a_retry_farther_off_than_any_pause_is_due(world):
 
 
 def a_holder_whose_beat_lies_in_the_future_has_stopped(world):
-    world.db.rows("select muster.lock_beat('recorder', 4711, 'host:1')")
+    pid = world.db.one("select pg_backend_pid() where muster.lock_take('recorder', 'host:1')")
     assert world.db.one("select muster.lock_stale('recorder', 5000)") is None
     world.db.rows(f"update muster.lock_holder set beat_at = beat_at + {AHEAD}")
-    assert world.db.one("select muster.lock_stale('recorder', 5000)") == "4711"
+    assert world.db.one("select muster.lock_stale('recorder', 5000)") == pid

@@ -186,8 +186,8 @@ def a_plain_owner_who_may_create_roles_can_migrate(world):
 
 def a_holder_without_a_beat_can_be_ended(world):
     holder = world.session()
-    pid = holder.one("select pg_backend_pid() from pg_advisory_lock(muster.lock_key('recorder'))")
-    world.db.rows(f"select muster.lock_beat('recorder', {pid}, 'host:1')")
+    pid = holder.one("select pg_backend_pid() where muster.lock_take('recorder', 'host:1')")
+    world.db.rows(f"select muster.lock_beat('recorder', {pid})")
     assert world.db.one("select muster.lock_stale('recorder', 5000)") is None
     assert world.db.one("select muster.lock_stale('recorder', -1)") == pid
     assert world.db.one(f"select muster.lock_end('leader', {pid})") == "f", "it holds another lock"
@@ -198,9 +198,27 @@ def a_holder_without_a_beat_can_be_ended(world):
 def a_stand_by_of_the_same_role_may_end_a_stopped_holder(world):
     world.db.rows("create role r1 login in role muster_recorder")
     holder, standby = world.session("r1"), world.session("r1")
-    pid = holder.one("select pg_backend_pid() from pg_advisory_lock(muster.lock_key('recorder'))")
-    standby.rows(f"select muster.lock_beat('recorder', {pid}, 'host:1')")
+    pid = holder.one("select pg_backend_pid() where muster.lock_take('recorder', 'host:1')")
+    standby.rows(f"select muster.lock_beat('recorder', {pid})")
     assert standby.one(f"select muster.lock_end('recorder', {pid})") == "t"
+
+
+def who_takes_a_lock_is_its_holder_at_once_and_a_former_one_has_no_beat(world):
+    former, holder = world.session(), world.session()
+    old = former.one("select pg_backend_pid() where muster.lock_take('recorder', 'host:1')")
+    assert holder.one("select muster.lock_take('recorder', 'host:2')") == "f"
+    former.rows("select pg_advisory_unlock(muster.lock_key('recorder'))")
+    new = holder.one("select pg_backend_pid() where muster.lock_take('recorder', 'host:2')")
+    world.db.rows("update muster.lock_holder set beat_at = now() - interval '6 seconds'")
+    world.db.rows(f"select muster.lock_beat('recorder', {old})")
+    assert world.db.one("select muster.lock_stale('recorder', 5000)") == new, "the late beat hides nothing"
+    assert world.db.one("select holder from muster.lock_holder") == "host:2"
+
+
+def a_lock_that_cannot_be_noted_is_not_held(world):
+    world.db.rows("alter table muster.lock_holder add check (holder <> 'host:1')")
+    assert world.session().fails("select muster.lock_take('recorder', 'host:1')") == "23514"
+    assert world.db.one("select muster.lock_take('recorder', 'host:2')") == "t"
 
 
 def ids_of_one_time_lie_between_floor_and_ceiling(world):
