@@ -14,6 +14,7 @@ const struct counter_row counter_table[COUNTERS] = {
     [COUNT_MESSAGES_UNKNOWN] = {"messages_unknown", "Queue messages of no task of ours, met and left alone.", NULL, false},
     [COUNT_PACKS_WRITTEN] = {"packs_written", "Packs written back to their bucket from the database.", "pack_written", false},
     [COUNT_REPUBLISH_PAUSES] = {"republish_pauses", "Times that the reconciler waited for dispatcher.republish_rate.", NULL, false},
+    [COUNT_RESULTS_REPLAYED] = {"results_replayed", "Results that had been put aside, recorded once their jobs were known.", "result_replayed", false},
     [COUNT_ROWS_CLEARED] = {"rows_cleared", "Rows of the outbox that no open task needed, removed by the reconciler.", NULL, false},
     [COUNT_STAGES_RECOUNTED] = {"stages_recounted", "Jobs whose counts of an unfinished stage were wrong, mended.", "stage_recounted", true},
     [COUNT_TASKS_REPUBLISHED] = {"tasks_republished", "Open tasks that were neither queued nor held, published again.", "task_republished", true},

@@ -25,6 +25,7 @@
 #define MAINTAIN_MS 3600000
 #define BROKER_LOST_MS 5000
 #define RETRIES_AT_ONCE 500
+#define REPLAYS_AT_ONCE 1000 /* jobs */
 
 static const struct mu_duty duty = {
     .program = "muster-dispatcher", .take = SQL_LEAD,
@@ -34,7 +35,7 @@ struct leader {
     struct dispatcher *d;
     struct mu_lock lock;
     int64_t try_ms, beat_ms, sweep_ms, policy_ms, reconcile_ms, recount_ms, maintain_ms, setback_ms, space_ms, stray_ms,
-        broker_lost_ms;
+        replay_ms, broker_lost_ms;
     struct reconciler reconciler;
     struct leftovers leftovers;
     struct setback setback;
@@ -172,6 +173,20 @@ static bool recount(struct leader *l, struct mu_error *err)
     return true;
 }
 
+/* What was put aside for jobs that a restored database did not know, and that have been stored again since. */
+static bool replay(struct leader *l, struct mu_error *err)
+{
+    MU_AUTO(mu_rows_free) struct mu_rows *rows = NULL;
+    mu_args_reset(l->d->args);
+    mu_arg_i64(l->d->args, REPLAYS_AT_ONCE);
+    if (!mu_store_run(l->d->store, SQL_REPLAY_KNOWN, l->d->args, &rows, err))
+        return false;
+    l->d->counters.value[COUNT_RESULTS_REPLAYED] += mu_row_i64(rows, 0, 0);
+    if (mu_row_i64(rows, 0, 0))
+        mu_log(MU_WARNING, "results that had been put aside are recorded, their jobs are known now", MU_N("results", mu_row_i64(rows, 0, 0)));
+    return true;
+}
+
 /* Who cannot reach the broker leaves the duty to one who can. */
 static void look_at_broker(struct leader *l, int64_t now)
 {
@@ -197,6 +212,8 @@ bool leader_step(struct leader *l, int64_t *next_ms, struct mu_error *err)
     if (due(&l->beat_ms, BEAT_MS, now, next_ms) && !mu_lock_beat(&l->lock, l->d->store, l->d->args, err))
         return false;
     if (due(&l->maintain_ms, MAINTAIN_MS, now, next_ms) && !mu_store_run(l->d->store, SQL_MAINTAIN, NULL, NULL, err))
+        return false;
+    if (due(&l->replay_ms, RARELY * pass_ms, now, next_ms) && !replay(l, err))
         return false;
     if (!mu_bus_connected(l->d->bus))
         return true; /* the rest needs the broker */

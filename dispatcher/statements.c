@@ -26,6 +26,7 @@ const struct mu_statement dispatcher_statements[SQL_COUNT] = {
     [SQL_CANDIDATES] = {"reconcile candidates", "select ride_id, n, subject, sequence, stream_created, array_to_string(members, ' '), "
                         "array_to_string(open_members, ' '), missing_ms from muster.reconcile_candidates($1::int, $2::uuid, $3::int, $4::int)"},
     [SQL_RECONCILE_NOTE] = {"reconcile note", "select muster.reconcile_note($1, $2)"},
+    [SQL_REPLAY_KNOWN] = {"replay known", "select muster.replay_known($1::int)"},
     [SQL_REPUBLISH] = {"republish", "select muster.republish_missing($1, $2)"},
     [SQL_REPAIRED] = {"repaired", "select muster.repaired($1, $2)"},
     [SQL_COUNTS] = {"counts", "select name, value from muster.counts()"},

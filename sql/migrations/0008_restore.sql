@@ -192,6 +192,15 @@ end
 $$;
 comment on function muster.replay_quarantine is 'Records what was put aside because its job was not known, now that it is; those rows leave the quarantine. How many; with dry_run how many may.';
 
+create function muster.replay_known(lim int) returns int
+    language sql volatile security definer set search_path = pg_catalog, muster set enable_hashjoin = off set enable_mergejoin = off set jit = off
+    as $$
+    select muster.replay_quarantine(array(
+        select distinct q.job_id from muster.quarantine q
+        where q.reason = 'unknown_task' and (select true from muster.job j where j.job_id = q.job_id) limit lim))
+    $$;
+comment on function muster.replay_known is 'The same for all jobs that are known by now: a batch may have been put aside while its jobs were being stored again.';
+
 -- ---- jobs ----
 
 create function muster.resubmit(message bytea, dry_run boolean)
@@ -272,10 +281,10 @@ $$;
 comment on function muster.resubmit is 'Takes one message of job.accepted events and stores again, under their old ids, those jobs that are not known. Per job: known, missing (dry run), resubmitted; replaced or conflict: its key belongs to another job, of equal or of another body (results that were put aside for a replaced one are dropped, with a line in the audit trail); without_task, damaged: the event does not carry what is needed.';
 
 revoke all on function muster.intake_settle, muster.intake_lost, muster.intake_absent, muster.intake_went_back, muster.intake_tell,
-    muster.replay_quarantine, muster.resubmit from public;
+    muster.replay_quarantine, muster.replay_known, muster.resubmit from public;
 revoke all on muster.intake_settled from public;
 grant execute on function muster.intake_settle, muster.intake_lost, muster.intake_absent, muster.intake_went_back, muster.intake_tell,
-    muster.replay_quarantine, muster.resubmit to muster_dispatcher;
+    muster.replay_quarantine, muster.replay_known, muster.resubmit to muster_dispatcher;
 
 insert into muster.schema_migration (version, name) values (8, 'restore');
 reset role;

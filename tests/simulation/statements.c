@@ -194,6 +194,7 @@ static const struct model models[] = {
     {"recount stages", "select muster.recount_stages(", MODE_WRITE, sql_recount_stages},
     {"reject", "select muster.reject(", MODE_WRITE, sql_reject},
     {"repaired", "select muster.repaired(", MODE_WRITE, sql_repaired},
+    {"replay known", "select muster.replay_known(", MODE_WRITE, nothing},
     {"republish", "select muster.republish_missing(", MODE_WRITE, sql_republish_missing},
     {"retry due", "select muster.retry_due(", MODE_WRITE, sql_retry_due},
     {"rides needed", "select muster.rides_needed(", MODE_READ, sql_rides_needed},

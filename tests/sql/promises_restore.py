@@ -40,6 +40,20 @@ def _lose(db, *jobs):
             f"delete from muster.outbox where ride_id = any ({ids})")
 
 
+def what_was_put_aside_while_its_job_was_stored_again_is_recorded(world):
+    job, unknown, stream = accept(world.db, Job()), Job(), Stream()
+    event, outcomes = _event(job), [stream.outcome(job), stream.outcome(unknown)]
+    _lose(world.db, job)
+    assert stream.record(world.db, outcomes) == {"quarantined": 2}
+    replay = "select muster.replay_known(10)"
+    assert world.db.one(replay) == "0", "it is not known yet"
+    _resubmit(world.db, event)
+    assert world.db.one(replay).split("\n")[-1] == "1"
+    assert world.db.rows("select task_id, result from muster.outcome") == [[job.id, "pass"]]
+    assert world.db.rows("select job_id from muster.quarantine") == [[unknown.id]]
+    assert world.db.one(replay) == "0"
+
+
 def a_lost_job_is_stored_again_bit_by_bit(world):
     job = accept(world.db, Job(key="eod", labels='{"desk": "fx"}'))
     kept = "select job_id, job_key, body, task_digest, stage, queue, priority, pack, terms_digest, as_of, labels, n, actor from muster.job"
