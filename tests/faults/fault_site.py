@@ -117,13 +117,13 @@ class FaultSite(Site):
         """A copy of the database as it would stand after a crash now: its files while it stands still."""
         to = os.path.join(self.dir, "pg", "backup-" + os.urandom(3).hex())
         self.sql("checkpoint")
-        self.crash("postgres")
+        self.crash_database()
         subprocess.run(["cp", "-a", self.database, to], check=True)
         self.start("postgres")
         return to
 
     def put_database_back(self, backup):
-        self.crash("postgres")
+        self.crash_database()
         shutil.rmtree(self.database)
         os.rename(backup, self.database)
         self.start("postgres")

@@ -153,6 +153,21 @@ class Site:
         self._command(f"kill {name}", "died")
         self._forget_nats()
 
+    def crash_database(self):
+        """kill -9 of PostgreSQL; back when its last process has gone, which may have had something in hand."""
+        self.crash("postgres")
+        data = os.path.join(self.dir, "pg", "data")
+
+        def gone():
+            for pid in filter(str.isdigit, os.listdir("/proc")):
+                try:
+                    if os.readlink(f"/proc/{pid}/cwd") == data:
+                        return False
+                except OSError:
+                    pass  # ended meanwhile
+            return True
+        wait_until(gone, 30, "the end of the database's processes")
+
     def halt(self, name):
         self._command(f"stop {name}", "stopped")
         self._forget_nats()

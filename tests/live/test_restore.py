@@ -61,7 +61,7 @@ def _back_up(site):
 
 def _put_back(site):
     """The database of the backup, under programs that run."""
-    site.crash("postgres")
+    site.crash_database()
     shutil.rmtree(_data(site))
     subprocess.run(["cp", "-a", _data(site) + ".backup", _data(site)], check=True)
     site.start("postgres")
