@@ -76,10 +76,22 @@ class Checker:
             wait_until(all_ended, timeout, f"the outcomes of {expected} submissions")
         except AssertionError:
             raise Broken("I1: " + self.who_is_open(answers, tag)) from None
+        try:
+            wait_until(self._intake_is_drained, timeout, "an intake that has been taken")
+        except AssertionError as error:
+            raise Broken(f"I1: {error}") from None
         if not lost_doors:
             return 0
         there = int(self.site.value(f"select count(*) from muster.request where split_part(key, '-', 1) = '{tag}' and split_part(key, '-', 2) = 'door'"))
         return len(answers.door) - there
+
+    def _intake_is_drained(self):
+        """What it holds has been taken, right or wrong: only then can be said what was lost, and what was refused."""
+        try:
+            consumer = self.site.nats.api("CONSUMER.INFO.MUSTER_INTAKE.intake")
+        except (OSError, TimeoutError):
+            return False  # the broker is coming back
+        return "error" not in consumer and consumer["num_pending"] == 0 and consumer["num_ack_pending"] == 0
 
     def who_is_open(self, answers, tag):
         rows = self.site.sql(f"select job_key, state, tasks, tasks_done from report.job_status where split_part(job_key, '-', 1) = '{tag}' and result is null limit 5")
