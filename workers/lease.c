@@ -30,6 +30,7 @@ struct mu_lease {
     struct mu_lease_thread *thread; /* NULL: it was not started */
     struct watch watch;             /* the lease thread's */
     int64_t beat_ms, look_ms;       /* when the next ones are due; the lease thread's */
+    bool unheard;                   /* the last sign of life was not taken; the lease thread's */
     atomic_ullong moves; /* written by the working thread, read here */
     atomic_bool waits;   /* likewise */
 
@@ -119,7 +120,10 @@ static void beat(struct mu_lease *l)
     if (!ok && err.fault == MU_LOST) {
         l->lost = err;
         mu_bus_wake(l->bus);
+    } else if (!ok && !l->unheard) { /* an idle agent has nothing else to say of a broker that stands still */
+        mu_log_failure(MU_WARNING, &err, "signs of life are not taken, trying again");
     }
+    l->unheard = !ok;
 }
 
 /* The working thread hangs in a task, so this one says what can be said and ends the process. */

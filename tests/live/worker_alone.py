@@ -446,6 +446,16 @@ def results_wait_out_a_broker_that_was_killed(rig):
     assert agent.alive(), agent.tail()
 
 
+def an_idle_agent_says_that_the_broker_stands_still(rig):
+    agent = rig.agent()
+    os.kill(rig.broker.pid, signal.SIGSTOP)
+    try:
+        wait_until(lambda: "signs of life are not taken" in agent.tail(), 30, "a word of it")
+    finally:
+        os.kill(rig.broker.pid, signal.SIGCONT)
+    assert agent.alive(), agent.tail()
+
+
 def main(words):
     if not shutil.which("nats-server"):
         print("1..0 # SKIP nats-server is not installed")
