@@ -448,6 +448,7 @@ def results_wait_out_a_broker_that_was_killed(rig):
 
 def an_idle_agent_says_that_the_broker_stands_still(rig):
     agent = rig.agent()
+    wait_until(lambda: "ready" in agent.tail(), what="an agent that is ready")
     os.kill(rig.broker.pid, signal.SIGSTOP)
     try:
         wait_until(lambda: "signs of life are not taken" in agent.tail(), 30, "a word of it")
