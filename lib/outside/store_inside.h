@@ -8,7 +8,7 @@
 #include <libpq-fe.h>
 
 #define STORE_ARGS_MAX 80
-#define STORE_STATEMENTS_MAX 64
+#define STORE_STATEMENTS_MAX 128
 
 /* Parameters in the wire's binary form, one buffer for all: offsets, since it grows. */
 struct mu_args {
