@@ -56,6 +56,8 @@ bool cli_answer_ok(const json_t *answer);
 /* Prints one JSON document on a line of its own. */
 void cli_print_json(const json_t *doc);
 
+/* Columns that a text takes: characters, not bytes (printf pads bytes). */
+int cli_width(const char *text);
 /* A table of texts, columns as wide as they must be. */
 struct cli_table;
 struct cli_table *cli_table_new(const char *const *headings, size_t columns);

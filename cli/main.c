@@ -23,14 +23,6 @@ static const struct cli_verb verbs[] = {
     {"wait", "JOB… [--timeout 10m]", "wait until jobs are done; status 1 if one failed", cli_wait},
 };
 
-/* printf pads bytes, and an ellipsis has three. */
-static int padded(const char *text, int columns)
-{
-    for (; *text; text++)
-        columns += ((unsigned char)*text & 0xC0) == 0x80;
-    return columns;
-}
-
 static void help(void)
 {
     puts("usage: muster [OPTION…] VERB [ARGUMENT…]\n"
@@ -40,7 +32,7 @@ static void help(void)
          "  muster wait 0192f0c1-7c3a-7000-8000-000000000000 --timeout 10m\n"
          "\nverbs:");
     for (size_t i = 0; i < MU_COUNT(verbs); i++)
-        printf("  %-11s %-*s %s\n", verbs[i].name, padded(verbs[i].arguments, 57), verbs[i].arguments, verbs[i].sentence);
+        printf("  %-11s %s%*s %s\n", verbs[i].name, verbs[i].arguments, 57 - cli_width(verbs[i].arguments), "", verbs[i].sentence);
     puts("\n  muster db resubmit [--since TIME] [--dry-run]\n"
          "      after the database came back at an older state: stores the jobs that it does not know any more again, under\n"
          "      their old ids, from the job.accepted events that the broker has, and records the results that were put aside\n"

@@ -9,8 +9,7 @@ struct cli_table {
     char **cells; /* row by row, the headings first */
 };
 
-/* Columns are characters, not bytes: continuation bytes of UTF-8 take no room. */
-static int width_of(const char *text)
+int cli_width(const char *text)
 {
     int width = 0;
     for (; *text; text++)
@@ -37,7 +36,7 @@ void cli_table_add(struct cli_table *t, const char *const *cells)
     for (size_t i = 0; i < t->columns; i++) {
         char *copy = strdup(cells[i] ? cells[i] : "");
         t->cells[t->rows * t->columns + i] = copy;
-        int width = copy ? width_of(copy) : 0;
+        int width = copy ? cli_width(copy) : 0;
         if (width > t->width[i])
             t->width[i] = width;
     }
@@ -49,7 +48,7 @@ void cli_table_print(const struct cli_table *t)
     for (size_t row = 0; t && row < t->rows; row++) {
         for (size_t i = 0; i < t->columns; i++) {
             const char *cell = t->cells[row * t->columns + i];
-            int pad = i + 1 < t->columns ? t->width[i] - width_of(cell ? cell : "") + 2 : 0;
+            int pad = i + 1 < t->columns ? t->width[i] - cli_width(cell ? cell : "") + 2 : 0;
             printf("%s%*s", cell ? cell : "", pad, "");
         }
         putchar('\n');

@@ -63,7 +63,7 @@ static void refuse(struct dispatcher *d, size_t endpoint, const struct mu_messag
 }
 
 /* What anybody is told while the database is away. */
-static void away(size_t endpoint, struct mu_error *err)
+static void database_away(size_t endpoint, struct mu_error *err)
 {
     static const char again[] = "ask again later", twice[] = "ask again later: doing it twice is doing it once";
     static const struct { const char *consequence, *hint; } told[ENDPOINTS] = {
@@ -97,7 +97,7 @@ static bool find_status(struct dispatcher *d, const struct mu_message *m, struct
     mu_arg_text(d->args, job.at ? mu_span_of("") : key);
     if (!mu_store_run(d->store, SQL_JOB_STATUS, d->args, rows, err)) {
         if (err->fault == MU_UNAVAILABLE)
-            away(STATUS, err);
+            database_away(STATUS, err);
         return false;
     }
     if (mu_row_null(*rows, 0, 0))
@@ -111,7 +111,7 @@ static void status(struct dispatcher *d, const struct mu_message *m)
     MU_AUTO(mu_rows_free) struct mu_rows *rows = NULL;
     int64_t began = mu_clock_us();
     if (d->store_next_ms)
-        away(STATUS, &err);
+        database_away(STATUS, &err);
     else if (find_status(d, m, &rows, &err)) {
         mu_service_answer(d->service, STATUS, m->reply, mu_row_span(rows, 0, 0), NULL, mu_clock_us() - began);
         return;
@@ -130,7 +130,7 @@ static void operate(struct dispatcher *d, size_t endpoint, const struct mu_messa
     int64_t began = mu_clock_us();
     if (d->store_next_ms || !operate_run(d, operations[endpoint], m->body, &rows, &err)) {
         if (d->store_next_ms || err.fault == MU_UNAVAILABLE)
-            away(endpoint, &err);
+            database_away(endpoint, &err);
         if (!mu_store_alive(d->store) && !d->store_next_ms)
             d->store_next_ms = mu_clock_ms();
         refuse(d, endpoint, m, &err);
@@ -156,11 +156,11 @@ static void submit(struct dispatcher *d, struct mu_message *m)
 {
     struct mu_error err = {0};
     if (d->store_next_ms)
-        away(SUBMIT, &err);
+        database_away(SUBMIT, &err);
     else if (batch_add(d->batch, m, false, SUBMIT, &err))
         return;
     else if (err.fault == MU_UNAVAILABLE)
-        away(SUBMIT, &err);
+        database_away(SUBMIT, &err);
     refuse(d, SUBMIT, m, &err);
     mu_message_free(m);
 }
@@ -188,7 +188,7 @@ void api_refuse(struct dispatcher *d)
         if (endpoint == PING) {
             ping(d, m);
         } else {
-            away(endpoint, &err);
+            database_away(endpoint, &err);
             refuse(d, endpoint, m, &err);
         }
         mu_message_free(m);

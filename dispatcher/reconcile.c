@@ -114,11 +114,13 @@ static bool is_queued(struct view *v, const struct candidate *c, bool there, boo
 static bool read_end_of_results(struct reconciler *r, bool *found, struct mu_error *err)
 {
     struct mu_stream_state state;
+    uint64_t last = 0;
     if (!mu_stream_find(r->d->bus, MU_STREAM_RESULTS, found, &state, err) || !*found)
         return err->fault == MU_OK;
-    snprintf(r->until_created, sizeof(r->until_created), "%s", state.created);
-    if (!mu_stream_last(r->d->bus, MU_STREAM_RESULTS, "muster.>", &r->until_sequence, err))
+    if (!mu_stream_last(r->d->bus, MU_STREAM_RESULTS, "muster.>", &last, err))
         return false;
+    snprintf(r->until_created, sizeof(r->until_created), "%s", state.created);
+    r->until_sequence = last;
     r->until_ms = mu_clock_ms();
     return true;
 }
@@ -273,7 +275,7 @@ static bool judge_all(struct reconciler *r, struct view *v, const struct mu_rows
         if (r->held_back)
             break;
         rides[judged++] = r->cursor = c.ride;
-        r->urgency = c.parts.priority;
+        r->priority = c.parts.priority;
     }
     return republish(r, err) && note_missing(r, rides, missing, judged, err);
 }
@@ -289,7 +291,7 @@ bool reconcile_slice(struct reconciler *r, int64_t *again_ms, struct mu_error *e
         return mu_fail(err, MU_BROKEN, "out of memory");
     mu_id_format(r->cursor, cursor);
     mu_args_reset(a);
-    mu_arg_i64(a, r->urgency);
+    mu_arg_i64(a, r->priority);
     mu_arg_text(a, mu_span_of(cursor));
     mu_arg_i64(a, 3 * r->d->config->task_ack_wait_ms);
     mu_arg_i64(a, SLICE);
@@ -309,7 +311,7 @@ bool reconcile_slice(struct reconciler *r, int64_t *again_ms, struct mu_error *e
         r->d->counters.value[COUNT_REPUBLISH_PAUSES]++;
         *again_ms = rate_wait_ms(&r->rate);
     } else if (at_end) {
-        r->urgency = MU_HIGH;
+        r->priority = MU_HIGH;
         r->cursor = (struct mu_id){{0}};
     } else {
         *again_ms = 0;

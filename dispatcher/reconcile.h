@@ -11,7 +11,7 @@
 
 struct reconciler {
     struct dispatcher *d;
-    enum mu_priority urgency;  /* the pass goes on behind this ride of this priority: high first, then normal, then low */
+    enum mu_priority priority; /* the pass goes on behind this ride of this priority: high first, then normal, then low */
     struct mu_id cursor;
     struct rate rate;          /* dispatcher.republish_rate */
     bool held_back;            /* this slice has used it up: the pass stops before a ride and goes on later */

@@ -89,13 +89,13 @@ end
 $$;
 comment on function muster.republish is 'Queues an open task again, alone, as n + 1; null if it has an outcome or another n meanwhile.';
 
-create function muster.urgency(subject text) returns int
+create function muster.priority_rank(subject text) returns int
     language sql immutable parallel safe
     as $$ select case split_part(subject, '.', 4) when 'high' then 0 when 'normal' then 1 else 2 end $$;
-comment on function muster.urgency is 'The order in which queue messages are made good again: 0 for those of priority high, 1 normal, 2 low.';
-create index outbox_urgency on muster.outbox (muster.urgency(subject), ride_id) where kind = 'task';
+comment on function muster.priority_rank is 'The order in which queue messages are made good again: 0 for those of priority high, 1 normal, 2 low.';
+create index outbox_priority on muster.outbox (muster.priority_rank(subject), ride_id) where kind = 'task';
 
-create function muster.reconcile_candidates(after_urgency int, after_ride uuid, older_ms int, lim int)
+create function muster.reconcile_candidates(after_rank int, after_ride uuid, older_ms int, lim int)
     returns table (ride_id uuid, n int, subject text, sequence bigint, stream_created text, members uuid[], open_members uuid[],
                    missing_ms bigint)
     language sql stable security definer set search_path = pg_catalog, muster set enable_hashjoin = off set enable_mergejoin = off set jit = off
@@ -111,9 +111,9 @@ create function muster.reconcile_candidates(after_urgency int, after_ride uuid, 
               where (select true from muster.outcome p where p.task_id = m) is null
                 and o.n = coalesce((select j.n from muster.job j where j.job_id = m), (select t.n from muster.task t where t.task_id = m))) as x
     ) as w
-    where o.kind = 'task' and (muster.urgency(o.subject), o.ride_id) > (after_urgency, after_ride) and not muster.is_recent(o.published_at, now(), older_ms)
+    where o.kind = 'task' and (muster.priority_rank(o.subject), o.ride_id) > (after_rank, after_ride) and not muster.is_recent(o.published_at, now(), older_ms)
       and (cardinality(w.open_members) > 0 or w.open = 0)
-    order by muster.urgency(o.subject), o.ride_id limit lim
+    order by muster.priority_rank(o.subject), o.ride_id limit lim
     $$;
 comment on function muster.reconcile_candidates is 'Messages published long enough ago, the urgent ones first and then in id order after a cursor, with those members that are open, have it as their current publication and wait for no retry; none, if nobody needs the message any more.';
 

@@ -199,7 +199,7 @@ create function muster.replay_known(lim int) returns int
         select distinct q.job_id from muster.quarantine q
         where q.reason = 'unknown_task' and (select true from muster.job j where j.job_id = q.job_id) limit lim))
     $$;
-comment on function muster.replay_known is 'The same for all jobs that are known by now: a batch may have been put aside while its jobs were being stored again.';
+comment on function muster.replay_known is 'muster.replay_quarantine for all jobs that are known by now, so many of them at once: a batch may have been put aside while its jobs were being stored again. How many results were recorded.';
 
 -- ---- jobs ----
 

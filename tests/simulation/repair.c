@@ -134,23 +134,23 @@ static struct mu_span words(const struct mu_id *ids, size_t count)
     return world_keep(mu_text_span(&t));
 }
 
-/* muster.urgency */
-static enum mu_priority urgency(const struct r_outbox *o)
+/* muster.priority_rank */
+static enum mu_priority priority_of(const struct r_outbox *o)
 {
     struct mu_task_subject parts;
     return mu_subject_parse_task(o->subject.at, &parts) ? parts.priority : MU_LOW;
 }
 
-static bool is_behind(const struct r_outbox *o, int64_t after_urgency, struct mu_id after)
+static bool is_behind(const struct r_outbox *o, int64_t after_rank, struct mu_id after)
 {
-    return urgency(o) != after_urgency ? urgency(o) > after_urgency : memcmp(o->ride.b, after.b, sizeof(after.b)) > 0;
+    return priority_of(o) != after_rank ? priority_of(o) > after_rank : memcmp(o->ride.b, after.b, sizeof(after.b)) > 0;
 }
 
-static int by_urgency_and_ride(const void *x, const void *y)
+static int by_priority_and_ride(const void *x, const void *y)
 {
     const struct r_outbox *const *a = x, *const *b = y;
-    if (urgency(*a) != urgency(*b))
-        return urgency(*a) < urgency(*b) ? -1 : 1;
+    if (priority_of(*a) != priority_of(*b))
+        return priority_of(*a) < priority_of(*b) ? -1 : 1;
     int order = memcmp((*a)->ride.b, (*b)->ride.b, sizeof((*a)->ride.b));
     return order ? order : ((*a)->n > (*b)->n) - ((*a)->n < (*b)->n);
 }
@@ -177,16 +177,16 @@ static size_t open_members(struct tables *t, const struct r_outbox *o, struct mu
 void sql_candidates(struct session *s, struct tables *t, const struct mu_args *a, struct reply *out)
 {
     struct mu_id after = arg_id(a, 1);
-    int64_t after_urgency = arg_i64(a, 0), older_us = arg_i64(a, 2) * 1000, limit = arg_i64(a, 3);
+    int64_t after_rank = arg_i64(a, 0), older_us = arg_i64(a, 2) * 1000, limit = arg_i64(a, 3);
     const struct r_outbox **rows = world_alloc((t->of[T_OUTBOX].count + 1) * sizeof(*rows));
     size_t count = 0;
     (void)s;
     EACH(struct r_outbox, o, t, T_OUTBOX)
     {
-        if (!o->event && o->published_us && o->published_us < database_now() - older_us && is_behind(o, after_urgency, after))
+        if (!o->event && o->published_us && o->published_us < database_now() - older_us && is_behind(o, after_rank, after))
             rows[count++] = o;
     }
-    qsort(rows, count, sizeof(*rows), by_urgency_and_ride);
+    qsort(rows, count, sizeof(*rows), by_priority_and_ride);
     reply_columns(out, "uitltttl");
     for (size_t i = 0; i < count && limit > 0; i++) {
         const struct r_outbox *o = rows[i];
