@@ -3,10 +3,9 @@
 """Runs the test suites and counts: `./run test [SUITE...]`, SUITE one of unit, thread, sql, simulation, live, faults,
 lint (all if none is named).
 
-Every suite speaks TAP. Programs that mostly wait for real servers run two at a time. Unit tests come from build-sanitize (AddressSanitizer and UndefinedBehaviorSanitizer always
-on), the suite `thread` from build-thread (ThreadSanitizer); the suites
-`simulation` and those with real servers use build. The last line is
-`N passed, N failed, N skipped`."""
+Every suite speaks TAP. Unit tests come from build-sanitize (AddressSanitizer and UndefinedBehaviorSanitizer always on), the
+suite `thread` from build-thread (ThreadSanitizer); the suites `simulation` and those with real servers use build, and
+their programs run two at a time, since they mostly wait. The last line is `N passed, N failed, N skipped`."""
 import concurrent.futures
 import json
 import os
@@ -120,17 +119,18 @@ def main(names):
     # a killed program of the simulation gives no memory back
     unleaking = dict(sanitizer, ASAN_OPTIONS="detect_leaks=0:strict_string_checks=1:halt_on_error=1")
     options = {"unit": sanitizer, "thread": {"TSAN_OPTIONS": "atexit_sleep_ms=100"}, "simulation": unleaking}
-    plans = {True: [], False: []}
+    alone, waiting = [], []
     for suite in wanted:
         for build in builds.get(suite, ["build"]):
             for test in meson_tests(build, suite):
                 env = dict(test["env"], **options.get(suite, {}))
-                plans[suite in WAITING].append((-test["priority"], counts, f"{suite}/{test['name']}", test["cmd"], env, test["timeout"]))
-    for plan in plans[False]:
-        run_tap(*plan[1:])
+                plan = test["priority"], (counts, f"{suite}/{test['name']}", test["cmd"], env, test["timeout"])
+                (waiting if suite in WAITING else alone).append(plan)
+    for _, arguments in alone:
+        run_tap(*arguments)
+    waiting.sort(key=lambda plan: -plan[0])  # those that take long have a priority: none is left for the end
     with concurrent.futures.ThreadPoolExecutor(2) as two:
-        # those that take long have a priority: none is left alone at the end
-        list(two.map(lambda plan: run_tap(*plan[1:]), sorted(plans[True], key=lambda plan: plan[0])))
+        list(two.map(lambda plan: run_tap(*plan[1]), waiting))
     for failure in counts.failures:
         print(f"failed: {failure}")
     print(f"{counts.passed} passed, {counts.failed} failed, {counts.skipped} skipped")

@@ -36,27 +36,11 @@ def run_bare(site):
     return json.loads(got.stdout)["rate"]
 
 
-class Session:
-    """A psql that stays: the start of a new one is not muster's time."""
-
-    def __init__(self, site):
-        self.psql = subprocess.Popen(["psql", site.conninfo, "-XqtA"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
-
-    def value(self, query):
-        self.psql.stdin.write(query + ";\n")
-        return self.psql.stdout.readline().strip()
-
-    def close(self):
-        self.psql.stdin.close()
-        self.psql.wait()
-
-
 def run_pipeline(site, tag):
     """From the first submission to the last visible outcome."""
     line = json.dumps({"pack": "identifiers@1", "records": [RECORD]}, separators=(",", ":"))
     body = "\n".join([line] * 2000)
-    session = Session(site)
-    count = lambda: int(session.value("select count(*) from muster.outcome"))
+    count = lambda: int(site.value("select count(*) from muster.outcome"))
     before = count()
     last_jobs = []
     began = time.monotonic()
@@ -76,11 +60,10 @@ def run_pipeline(site, tag):
     submitted = time.monotonic() - began
     # the last ones by their keys, since counting all again and again would cost more than recording them; then all
     some = ", ".join(f"'{job}'" for job in last_jobs)
-    wait_until(lambda: session.value(f"select count(*) from muster.outcome where task_id in ({some})") == str(len(last_jobs)), 300,
+    wait_until(lambda: site.value(f"select count(*) from muster.outcome where task_id in ({some})") == str(len(last_jobs)), 300,
                "the last outcomes")
     wait_until(lambda: count() >= before + TASKS, 300, "every outcome")
     took = time.monotonic() - began
-    session.close()
     return TASKS / took, TASKS / submitted
 
 
@@ -117,9 +100,8 @@ def latency(_):
     def work(site):
         site.all(workers=1)
         took = []
-        session = Session(site)
         def visible(job):
-            return session.value(f"select count(*) from muster.outcome where task_id = '{job}'") == "1"
+            return site.value(f"select count(*) from muster.outcome where task_id = '{job}'") == "1"
         for i in range(520):
             began = time.monotonic()
             job = site.submit({"pack": "identifiers@1", "records": [RECORD]})["job_id"]
@@ -127,7 +109,6 @@ def latency(_):
                 pass
             if i >= 20:
                 took.append((time.monotonic() - began) * 1000)
-        session.close()
         return took
     took = sorted(on_broker("latency", work))
     note("latency", "submission to visible row, p50", took[len(took) // 2], "ms")

@@ -117,13 +117,15 @@ class FaultSite(Site):
         """A copy of the database as it would stand after a crash now: its files while it stands still."""
         to = os.path.join(self.dir, "pg", "backup-" + os.urandom(3).hex())
         self.sql("checkpoint")
-        self.crash_database()
+        self.crash("postgres")
+        wait_until(self.database_is_gone, 30, "the end of the database's processes")
         subprocess.run(["cp", "-a", self.database, to], check=True)
         self.start("postgres")
         return to
 
     def put_database_back(self, backup):
-        self.crash_database()
+        self.crash("postgres")
+        wait_until(self.database_is_gone, 30, "the end of the database's processes")
         shutil.rmtree(self.database)
         os.rename(backup, self.database)
         self.start("postgres")

@@ -153,20 +153,16 @@ class Site:
         self._command(f"kill {name}", "died")
         self._forget_nats()
 
-    def crash_database(self):
-        """kill -9 of PostgreSQL; back when its last process has gone, which may have had something in hand."""
-        self.crash("postgres")
+    def database_is_gone(self):
+        """Has the last process of a killed PostgreSQL ended? It may have had something in hand."""
         data = os.path.join(self.dir, "pg", "data")
-
-        def gone():
-            for pid in filter(str.isdigit, os.listdir("/proc")):
-                try:
-                    if os.readlink(f"/proc/{pid}/cwd") == data:
-                        return False
-                except OSError:
-                    pass  # ended meanwhile
-            return True
-        wait_until(gone, 30, "the end of the database's processes")
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                if os.readlink(f"/proc/{pid}/cwd") == data:
+                    return False
+            except OSError:
+                pass  # ended meanwhile
+        return True
 
     def halt(self, name):
         self._command(f"stop {name}", "stopped")
@@ -244,6 +240,16 @@ class Site:
             status = self.status(job_id)
             return status if status.get("state") in ("completed", "failed", "cancelled") else None
         return wait_until(ended, timeout, f"the end of job {job_id}")
+
+    def holder_of(self, duty):
+        """Pid, as a text, of the process that holds the lock of "leader" or "recorder"; None: nobody."""
+        return self.value("select split_part(h.holder, ':', 2) from muster.lock_holder h join pg_locks l on l.pid = h.backend_pid "
+                          f"where h.name = '{duty}' and l.locktype = 'advisory' and l.granted "
+                          f"and (l.classid::bigint << 32 | l.objid::bigint) = muster.lock_key('{duty}')")
+
+    def caught_up(self):
+        """Has whatever the results stream holds been recorded?"""
+        return self.value("select sequence from muster.positions() limit 1") == str(self.nats.stream("MUSTER_RESULTS")["last_seq"])
 
     def sql(self, query):
         """Rows as lists of texts. Each thread has a session of its own."""

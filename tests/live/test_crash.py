@@ -150,24 +150,18 @@ def a_stopped_recorder_is_replaced(site):
     assert active.alive()
 
 
-def _leader(site):
-    return site.value("select split_part(h.holder, ':', 2) from muster.lock_holder h join pg_locks l on l.pid = h.backend_pid "
-                      "where h.name = 'leader' and l.locktype = 'advisory' and l.granted "
-                      "and (l.classid::bigint << 32 | l.objid::bigint) = muster.lock_key('leader')")
-
-
 @own_site
 def a_stopped_leader_is_replaced(site):
     _file(site)
     leader = site.dispatcher("leader")
-    wait_until(lambda: _leader(site) == str(leader.pid), what="a leader")
+    wait_until(lambda: site.holder_of("leader") == str(leader.pid), what="a leader")
     heir = site.dispatcher("heir")
     leader.pause()
-    wait_until(lambda: _leader(site) == str(heir.pid), 30, "another leader")
+    wait_until(lambda: site.holder_of("leader") == str(heir.pid), 30, "another leader")
     leader.resume()
     wait_until(lambda: b"went with its database session" in open(leader.log_path, "rb").read(), what="its standing by")
     assert heir.stop() == 0
-    wait_until(lambda: _leader(site) == str(leader.pid), what="the first one leading again")
+    wait_until(lambda: site.holder_of("leader") == str(leader.pid), what="the first one leading again")
     site.recorder()
     site.worker("a1")
     _submit_mix(site, "led")
@@ -178,11 +172,11 @@ def a_stopped_leader_is_replaced(site):
 def a_leader_without_a_broker_leaves_the_duty_to_others(site):
     _file(site)
     leader = site.dispatcher("leader")
-    wait_until(lambda: _leader(site) == str(leader.pid), what="a leader")
+    wait_until(lambda: site.holder_of("leader") == str(leader.pid), what="a leader")
     site.crash("nats")
-    wait_until(lambda: _leader(site) is None, 30, "the lock let go")
+    wait_until(lambda: site.holder_of("leader") is None, 30, "the lock let go")
     site.start("nats")
-    wait_until(lambda: _leader(site) == str(leader.pid), 30, "the duty taken up again")
+    wait_until(lambda: site.holder_of("leader") == str(leader.pid), 30, "the duty taken up again")
     site.recorder()
     site.worker("a1")
     _submit_mix(site, "again")

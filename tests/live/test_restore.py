@@ -36,11 +36,7 @@ def _done(site, count, timeout=60):
 
 
 def _caught_up(site):
-    """The recorder has recorded whatever the results stream holds."""
-    def is_so():
-        last = site.nats.stream("MUSTER_RESULTS")["last_seq"]
-        return site.value("select sequence from muster.positions() limit 1") == str(last)
-    wait_until(is_so, 60, "a recorder that has caught up")
+    wait_until(site.caught_up, 60, "a recorder that has caught up")
 
 
 def _data(site):
@@ -61,7 +57,8 @@ def _back_up(site):
 
 def _put_back(site):
     """The database of the backup, under programs that run."""
-    site.crash_database()
+    site.crash("postgres")
+    wait_until(site.database_is_gone, 30, "the end of the database's processes")
     shutil.rmtree(_data(site))
     subprocess.run(["cp", "-a", _data(site) + ".backup", _data(site)], check=True)
     site.start("postgres")

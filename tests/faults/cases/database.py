@@ -116,11 +116,6 @@ def _tree(pid, site):
         return [pid, *map(int, f.read().split())]
 
 
-def _caught_up(site):
-    position = site.value("select sequence from muster.positions() limit 1")
-    return site.nats.stream("MUSTER_TASKS")["messages"] == 0 and position == str(site.nats.stream("MUSTER_RESULTS")["last_seq"])
-
-
 @case(13, "PostgreSQL comes back at an older state", fresh=True, short=False)
 def database_older(r):
     """A base backup is put back while everything runs: what MUSTER_RESULTS and MUSTER_INTAKE hold is recorded again. What was
@@ -137,7 +132,7 @@ def database_older(r):
     left = int(r.site.value(f"select count(*) from muster.request where split_part(key, '-', 1) = '{r.tag}'"))
     r.figures["jobs forgotten"] = known - left
     wait_until(lambda: r.site.api("ping", {})["ok"], 30, "a dispatcher")
-    wait_until(lambda: _caught_up(r.site), 60, "an empty queue and a recorder that has caught up")
+    wait_until(lambda: r.site.nats.stream("MUSTER_TASKS")["messages"] == 0 and r.site.caught_up(), 60, "an empty queue, all of it recorded")
     got = wait_until(lambda: (lambda c: c if c.returncode == 0 else None)(r.site.cli("db", "resubmit", "-o", "json")), 60, "muster db resubmit")
     r.load.resume_requests()
     r.figures["resubmitted"] = " ".join(f"{name} {json.loads(got.stdout)[name]}" for name in ("known", "missing", "replaced", "replayed"))

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Partitions between any two programs, in namespaces: case 15."""
-import subprocess
 import threading
 import time
 
 from checker import RATES
 from namespaces import missing
 from network_site import NetworkSite
+from psql import Ended, Psql
 from rounds import Broken, case, last, wait_until
 
 KINDS = ["both ways", "to the server", "from the server", "20 % loss", "500 ms", "low rate"]
@@ -15,8 +15,6 @@ LINKS = [("w1", "broker"), ("d1", "broker"), ("d1", "database"), ("recorder", "b
 BACK = 15.0      # I8, after the end of a partition
 TAKE_OVER = 12.0  # of a recorder that is cut off from the database: five seconds without a beat, and a few to notice
 KILOBITS = 384
-HOLDER = """select split_part(h.holder, ':', 2) from muster.lock_holder h join pg_locks l on l.pid = h.backend_pid where h.name = 'recorder'
-and l.locktype = 'advisory' and l.granted and (l.classid::bigint << 32 | l.objid::bigint) = muster.lock_key('recorder')"""
 #: sessions of recorders that are writing, and whether they hold the lock
 WRITERS = """select a.pid, exists (select from pg_locks l where l.pid = a.pid and l.locktype = 'advisory' and l.granted
 and (l.classid::bigint << 32 | l.objid::bigint) = muster.lock_key('recorder')) from pg_stat_activity a
@@ -76,7 +74,7 @@ def _make(site, group, server, kind):
 
 def _active(r):
     """The namespace of the recorder that holds the lock; each has one of its own name."""
-    pid = wait_until(lambda: r.site.value(HOLDER), 30, "an active recorder")
+    pid = wait_until(lambda: r.site.holder_of("recorder"), 30, "an active recorder")
     return next(p.name for p in r.site.ours() if str(p.pid) == pid)
 
 
@@ -84,7 +82,7 @@ def _other_takes_over(r, cut_off):
     began = time.monotonic()
     other = {str(p.pid) for p in r.site.ours() if p.name[0] == "r" and p.name != cut_off}
     try:
-        wait_until(lambda: r.site.value(HOLDER) in other, TAKE_OVER, "a take-over")
+        wait_until(lambda: r.site.holder_of("recorder") in other, TAKE_OVER, "a take-over")
     except AssertionError:
         raise Broken(f"I8: nobody took over within {TAKE_OVER} s from the recorder that was cut off from the database") from None
     return time.monotonic() - began
@@ -114,34 +112,23 @@ class WritersWatch(threading.Thread):
 
     def __init__(self, site):
         super().__init__(daemon=True)
-        self.psql = subprocess.Popen(["psql", site.conninfo, "-X", "-q", "-A", "-t", "-F", ",", "-v", "ON_ERROR_STOP=1"], text=True,
-                                     stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        self.psql = Psql(site.conninfo)
         self.ending, self.wrong, self.looks = threading.Event(), [], 0
         self.start()
 
     def run(self):
         while not self.ending.wait(0.02):
-            rows = self._look()
-            if rows is None:
+            try:
+                rows = self.psql.rows(WRITERS)
+            except Ended:
                 return
             self.looks += 1
             if len(rows) > 1:
                 self.wrong.append(f"{len(rows)} recorders write at the same time: {rows}")
-            elif rows and not rows[0].endswith(",t"):
+            elif rows and rows[0][-1] != "t":
                 self.wrong.append(f"the session {rows[0]} of a recorder writes without the lock")
-
-    def _look(self):
-        rows = []
-        self.psql.stdin.write(WRITERS + ";\n\\echo end\n")
-        self.psql.stdin.flush()
-        while (line := self.psql.stdout.readline()) != "end\n":
-            if not line:
-                return None
-            rows.append(line.strip())
-        return rows
 
     def close(self):
         self.ending.set()
         self.join(10)
-        self.psql.stdin.close()
-        self.psql.wait(10)
+        self.psql.close()

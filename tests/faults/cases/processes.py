@@ -142,12 +142,10 @@ def recorder_killed_at_every_step(r):
 @case(5, "of two recorders the active one is killed or stopped", start={"recorders": 2}, short=False)
 def two_recorders(r):
     """One is active; the other takes over within five seconds of a kill, and within ten of a stop (a beat is missed for five)."""
-    holder = "select split_part(h.holder, ':', 2) from muster.lock_holder h join pg_locks l on l.pid = h.backend_pid where h.name = 'recorder' " \
-             "and l.locktype = 'advisory' and l.granted and (l.classid::bigint << 32 | l.objid::bigint) = muster.lock_key('recorder')"
     r.begin()
     took = []
     for _ in range(4 if r.long else 2):
-        pid = wait_until(lambda: r.site.value(holder), 20, "an active recorder")
+        pid = wait_until(lambda: r.site.holder_of("recorder"), 20, "an active recorder")
         active = next(p for p in r.site.ours() if str(p.pid) == pid)
         stop = r.rng.random() < 0.5
         r.fault()
@@ -155,7 +153,7 @@ def two_recorders(r):
             active.pause()
         else:
             r.kill(active)
-        seconds = _seconds_until(lambda before=pid: r.site.value(holder) not in (None, "", before), 20)
+        seconds = _seconds_until(lambda before=pid: r.site.holder_of("recorder") not in (None, "", before), 20)
         took.append(seconds)
         if seconds > (12 if stop else 5):
             raise Broken(f"I8: nobody took over for {seconds:.1f} s after the active recorder was {'stopped' if stop else 'killed'}")
