@@ -148,6 +148,25 @@ static bool walk(struct resubmission *r, struct mu_error *err)
     return true;
 }
 
+/* Is it time? What comes in later for jobs that were replaced needs another run: better said before than found. */
+static bool look_ahead(struct resubmission *r, struct mu_error *err)
+{
+    struct mu_stream_state results, tasks;
+    bool has_results = false, has_tasks = false;
+    MU_AUTO(mu_rows_free) struct mu_rows *rows = NULL;
+    if (!mu_stream_find(r->bus, MU_STREAM_TASKS, &has_tasks, &tasks, err) || !mu_stream_find(r->bus, MU_STREAM_RESULTS, &has_results, &results, err) ||
+        !mu_store_run(r->store, SQL_POSITION, NULL, &rows, err))
+        return false;
+    bool same = has_results && mu_rows_count(rows) && strcmp(mu_row_text(rows, 0, 0), results.created) == 0;
+    uint64_t recorded = same ? (uint64_t)mu_row_i64(rows, 0, 1) : 0;
+    if (has_tasks && tasks.messages)
+        fprintf(stderr, "muster: %llu queue messages are not done yet; run this again once the queue is empty\n", (unsigned long long)tasks.messages);
+    if (has_results && recorded < results.last_sequence)
+        fprintf(stderr, "muster: results are recorded up to %llu of %llu; run this again once the recorder has caught up\n",
+                (unsigned long long)recorded, (unsigned long long)results.last_sequence);
+    return true;
+}
+
 static void print(const struct resubmission *r)
 {
     static const char *const headings[] = {"EVENTS FROM", "JOBS", "KNOWN", "MISSING", "RESUBMITTED", "REPLACED", "RESULTS REPLAYED", "CONFLICTS"};
@@ -217,7 +236,7 @@ enum cli_exit cli_resubmit(struct cli *cli)
     r.args = mu_args_new();
     r.conflicts = json_array();
     bool done = r.args && r.conflicts ? mu_store_open(&r.store, cli->config.postgres_conninfo, "muster-resubmit", cli_statements, SQL_COUNT, &err) &&
-                                            mu_store_check_schema(r.store, &err) && walk(&r, &err)
+                                            mu_store_check_schema(r.store, &err) && look_ahead(&r, &err) && walk(&r, &err)
                                       : mu_fail(&err, MU_BROKEN, "out of memory");
     if (done || r.messages)
         print(&r);

@@ -5,7 +5,7 @@
 
 #include "outside/store.h"
 
-enum { SQL_AUDIT_VERIFY, SQL_RESUBMIT, SQL_REPLAY_QUARANTINE, SQL_COUNT };
+enum { SQL_AUDIT_VERIFY, SQL_RESUBMIT, SQL_REPLAY_QUARANTINE, SQL_POSITION, SQL_COUNT };
 extern const struct mu_statement cli_statements[SQL_COUNT];
 
 #endif

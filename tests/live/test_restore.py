@@ -126,6 +126,26 @@ def a_restored_database_gets_back_what_was_accepted_after_its_backup(site):
 
 
 @own_site
+def who_resubmits_too_early_is_told_what_is_still_on_its_way(site):
+    site.dispatcher()
+    recorder = site.recorder()
+    worker = site.worker("a1")
+    _many(site, "done", 20)
+    _done(site, 20)
+    wait_until(lambda: site.nats.stream("MUSTER_TASKS")["messages"] == 0, 30, "an empty queue")
+    _caught_up(site)
+    assert _resubmit(site)[1] == ""
+    assert recorder.stop() == 0
+    _many(site, "unrecorded", 20)
+    wait_until(lambda: site.nats.stream("MUSTER_TASKS")["messages"] == 0 and not site.caught_up(), 30, "results that nobody records")
+    assert "once the recorder has caught up" in _resubmit(site)[1]
+    assert worker.stop() == 0
+    _many(site, "queued", 20)
+    wait_until(lambda: site.nats.stream("MUSTER_TASKS")["messages"] > 0, 30, "a queue")
+    assert "once the queue is empty" in _resubmit(site)[1]
+
+
+@own_site
 def a_key_that_belongs_to_another_job_meanwhile_is_told_and_kept(site):
     site.all(workers=1)
     _back_up(site)
