@@ -66,7 +66,7 @@ static int by_version(const void *a, const void *b)
     return ((const struct file *)a)->version - ((const struct file *)b)->version;
 }
 
-/* "0004_record.sql" */
+/* "0005_record.sql" */
 static bool parse_name(const char *name, int *version)
 {
     size_t len = strlen(name);

@@ -338,5 +338,5 @@ end
 $$;
 comment on function muster.job_status is 'The answer of muster.api.status, by id or key; null if there is no such job.';
 
-insert into muster.schema_migration (version, name) values (5, 'reconcile');
+insert into muster.schema_migration (version, name) values (6, 'reconcile');
 reset role;

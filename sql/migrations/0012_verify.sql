@@ -94,5 +94,5 @@ grant execute on function muster.audit_verify to muster_auditor;
 grant execute on function muster.repaired, muster.republish_missing to muster_dispatcher;
 grant select on muster.schema_migration to muster_auditor;
 
-insert into muster.schema_migration (version, name) values (10, 'verify');
+insert into muster.schema_migration (version, name) values (12, 'verify');
 reset role;
