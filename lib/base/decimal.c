@@ -183,6 +183,15 @@ bool mu_decimal_parse(struct mu_span text, struct mu_decimal *out)
     return true;
 }
 
+struct mu_decimal mu_decimal_round(struct mu_decimal d, int digits)
+{
+    if (d.scale <= digits)
+        return d;
+    const u128 unit = power10(d.scale - digits), whole = magnitude(d.coefficient);
+    const mu_i128 rounded = (mu_i128)(whole / unit + (whole % unit >= unit - whole % unit));
+    return (struct mu_decimal){d.coefficient < 0 ? -rounded : rounded, digits};
+}
+
 struct mu_decimal mu_decimal_normal(struct mu_decimal d)
 {
     while (d.scale > 0 && d.coefficient % 10 == 0) {

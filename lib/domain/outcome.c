@@ -111,6 +111,7 @@ void mu_tally_write(struct mu_text *out, const struct mu_rule_counts *rules, siz
         put_count(out, "error", r->error);
         put_count(out, "not_evaluated", r->not_evaluated);
         put_count(out, "out_of_scope", r->out_of_scope);
+        put_count(out, "withheld", r->withheld);
         mu_text_putc(out, '}');
     }
     mu_text_putc(out, ']');

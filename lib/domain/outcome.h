@@ -18,6 +18,7 @@ struct mu_rule_counts {
     const char *head; /* what stands in every tally of it: "rule":…,"severity":… and, if they are not active and 1, "mode"
                          and "min_coverage", by which sums over tasks are judged */
     int64_t pass, warn, fail, error, not_evaluated, out_of_scope;
+    int64_t withheld; /* of fail and warn: counted, but their findings are not told (`max_findings`) */
 };
 
 struct mu_counts {

@@ -58,6 +58,7 @@ static const struct sample samples[] = {
      "{\"column\": \"x\", \"pattern\": \"(a|b)*c\"}",
      {{"abc"}, {"ab"}, {NULL}, {"abababababababababababababababababc"}, {"c"}, {"\xff"}, {"end"}}},
     {"sedol", "x", "{\"column\": \"x\"}", {{"B15KXQ8"}, {"B15KXQ9"}, {NULL}, {"0263494"}, {"end"}}},
+    {"uti", "x", "{\"column\": \"x\"}", {{"5493001KJTIIGC8Y1R12ABC"}, {"5493001KJTIIGC8Y1R13ABC"}, {NULL}, {"A-B"}, {"end"}}},
 };
 
 static size_t record_count(const struct sample *s)
@@ -156,7 +157,7 @@ TAP_TEST(checks_are_found_by_name_in_alphabetical_order)
         CHECK(check->title[0] && check->version == 1 && check->shape == MU_SHAPE_MAP);
         before = check;
     }
-    CHECK_INT(i, 17);
+    CHECK_INT(i, 18);
     CHECK(!mu_check_find(mu_span_of("isi")) && !mu_check_find(mu_span_of("isinn")) &&
           !mu_check_find(mu_span("", 0)));
 }

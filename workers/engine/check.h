@@ -19,6 +19,10 @@ enum mu_shape { MU_SHAPE_MAP, MU_SHAPE_SCALAR, MU_SHAPE_KEYED, MU_SHAPE_ORDERED,
 /* What a rule says of one record. */
 enum mu_verdict { MU_V_PASS, MU_V_WARN, MU_V_FAIL, MU_V_ERROR, MU_V_NOT_EVALUATED, MU_V_OUT_OF_SCOPE };
 
+struct mu_frame;
+struct mu_rule_counts;
+struct mu_xvalue;
+
 /* What a check may know. configure's pool is the ready pack's and outlives every run; begin's is the run's. */
 struct mu_env {
     struct mu_pool *pool;
@@ -27,15 +31,39 @@ struct mu_env {
     int (*column)(struct mu_env *env, const char *name);
     /* The pinned list of an alias; NULL: the pack names none. */
     const struct mu_list_data *(*list)(struct mu_env *env, const char *alias);
+    struct mu_frame *frame; /* of a run: what rules made of expressions are evaluated in; NULL while configuring */
     void *engine;
+};
+
+/* Where a record stood, as an example of many. */
+#define MU_SAMPLES_MAX 20
+struct mu_sample {
+    int64_t record_no, byte_off, length, line;
+};
+
+/* What a rule found about a group of records, or about all of them. All is borrowed during the call. */
+struct mu_found {
+    enum mu_verdict verdict;
+    struct mu_span subject;       /* canonical, for ids: the keys; empty: the rule as a whole */
+    const struct mu_xvalue *keys; /* of a group, in the order of their names; the frame is about it */
+    int64_t records, failed;      /* that it is about; of them, those that failed (rules with `mostly`) */
+    int64_t missing, invalid;     /* operands that its aggregates skipped */
+    bool at_least;                /* a number of different values is a lower bound */
+    const struct mu_sample *samples; /* the first ones */
+    size_t sample_count;
+    const char *severity;            /* NULL: the rule's */
+    struct mu_span from, to;         /* a window's first and last day or number; {NULL, 0}: none */
+    struct mu_span message;          /* of the check; empty: the rule's title */
 };
 
 /* Where a check says what it found about the record at hand (row rules: once per record). `message` is a short
  * sentence for people ("check digit 4, expected 5"), only looked at for warn, fail and error; borrowed. */
 struct mu_sink {
     void (*verdict)(struct mu_sink *sink, enum mu_verdict verdict, struct mu_span message);
-    /* A finding about a group rather than a record (finish); subject is canonical text. */
-    void (*group)(struct mu_sink *sink, enum mu_verdict verdict, struct mu_span subject, struct mu_span message);
+    /* A verdict about a group, or all records, rather than a record (in finish), in the order of subjects. False:
+     * stop, the run has failed. */
+    bool (*group)(struct mu_sink *sink, const struct mu_found *found, struct mu_error *err);
+    const struct mu_rule_counts *counts; /* of the rule at hand: verdicts about its records so far */
     struct mu_text *scratch; /* for building messages; reset by the engine before each record */
 };
 

@@ -3,7 +3,8 @@
  *   {"format":1,"key":<digest of pack, lists, params,
  * day>,"input":<digest>,"from":…,"header":<digest>,"byte_off":…,
  *    "record_no":…,"line":…,"records":…,"bad":…,"findings":…,
- *    "rules":[[pass,warn,fail,error,not_evaluated,out_of_scope],…],"checks":[null|[name,version,state],…]}
+ *    "rules":[[pass,warn,fail,error,not_evaluated,out_of_scope],…],"checks":[null|[name,version,state],…],
+ *    "samples":[[[record_no,byte_off,length,line],…],…]}     (of rules with `mostly`; left out if there are none)
  * with rules in the order of their ids. To change it: raise RUN_FORMAT, keep the reader of the old form for
  * one release; a form that nobody reads makes the task start afresh. */
 #include "engine/run_state.h"
@@ -52,6 +53,26 @@ static bool save_checks(const struct mu_run *run, struct mu_text *out, struct mu
     return true;
 }
 
+static void save_samples(const struct mu_run *run, struct mu_text *out)
+{
+    bool any = false;
+    for (size_t i = 0; i < run->ready->rule_count; i++) {
+        const struct run_samples *s = run->samples[i];
+        if (!s)
+            continue;
+        if (!any)
+            mu_json_key(out, "samples");
+        mu_text_puts(out, any ? ",[" : "[[");
+        any = true;
+        for (size_t k = 0; k < s->count; k++)
+            mu_text_addf(out, "%s[%" PRId64 ",%" PRId64 ",%" PRId64 ",%" PRId64 "]", k ? "," : "", s->at[k].record_no,
+                         s->at[k].byte_off, s->at[k].length, s->at[k].line);
+        mu_text_putc(out, ']');
+    }
+    if (any)
+        mu_text_putc(out, ']');
+}
+
 bool mu_run_save(const struct mu_run *run, struct mu_text *out, struct mu_error *err)
 {
     const struct mu_position at = mu_reader_position(run->reader);
@@ -71,6 +92,7 @@ bool mu_run_save(const struct mu_run *run, struct mu_text *out, struct mu_error 
     save_counts(run, out);
     if (!save_checks(run, out, err))
         return false;
+    save_samples(run, out);
     mu_text_putc(out, '}');
     return mu_text_ok(out, err);
 }
@@ -116,6 +138,27 @@ static bool restore_check(const struct ready_rule *rr, void *state, const json_t
     return check->restore(state, mu_span(json_string_value(text), json_string_length(text)), err);
 }
 
+static bool restore_samples(struct mu_run *run, const json_t *saved, struct mu_error *err)
+{
+    const json_t *all = json_object_get(saved, "samples");
+    size_t at = 0;
+    for (size_t i = 0; i < run->ready->rule_count; i++) {
+        if (!run->samples[i])
+            continue;
+        const json_t *samples = json_array_get(all, at++);
+        if (!samples || json_array_size(samples) > MU_SAMPLES_MAX)
+            return refuse(err, "is not whole");
+        for (size_t k = 0; k < json_array_size(samples); k++) {
+            const json_t *s = json_array_get(samples, k);
+            run_add_sample(run->samples[i], &(struct mu_sample){json_integer_value(json_array_get(s, 0)),
+                                                                json_integer_value(json_array_get(s, 1)),
+                                                                json_integer_value(json_array_get(s, 2)),
+                                                                json_integer_value(json_array_get(s, 3))});
+        }
+    }
+    return true;
+}
+
 bool mu_run_restore(struct mu_run *run, const json_t *saved, struct mu_error *err)
 {
     const struct mu_digest header = mu_reader_header_digest(run->reader);
@@ -140,7 +183,45 @@ bool mu_run_restore(struct mu_run *run, const json_t *saved, struct mu_error *er
     for (size_t i = 0; i < run->ready->rule_count; i++)
         if (!restore_check(&run->ready->rules[i], run->states[i], json_array_get(checks, i), err))
             return mu_while(err, "rule %s", run->ready->rules[i].rule->id);
+    if (!restore_samples(run, saved, err))
+        return false;
     mu_reader_seek(run->reader, at);
     run->fed = at.byte_off;
+    return true;
+}
+
+/* Both are in the order of records; the first of them all are kept. */
+static void merge_samples(struct run_samples *into, const struct run_samples *other)
+{
+    const struct run_samples mine = *into;
+    size_t i = 0, j = 0;
+    into->count = 0;
+    while (into->count < MU_SAMPLES_MAX && (i < mine.count || j < other->count)) {
+        const bool first = j == other->count || (i < mine.count && mine.at[i].record_no < other->at[j].record_no);
+        run_add_sample(into, first ? &mine.at[i++] : &other->at[j++]);
+    }
+}
+
+bool mu_run_merge(struct mu_run *into, const struct mu_run *other, struct mu_error *err)
+{
+    if (into->ready != other->ready)
+        return mu_fail(err, MU_BROKEN, "runs of different packs cannot be merged");
+    for (size_t i = 0; i < into->ready->rule_count; i++) {
+        const struct ready_rule *rr = &into->ready->rules[i];
+        struct mu_rule_counts *a = &into->counts[i];
+        const struct mu_rule_counts *b = &other->counts[i];
+        a->pass += b->pass;
+        a->warn += b->warn;
+        a->fail += b->fail;
+        a->error += b->error;
+        a->not_evaluated += b->not_evaluated;
+        a->out_of_scope += b->out_of_scope;
+        if (into->samples[i])
+            merge_samples(into->samples[i], other->samples[i]);
+        if (rr->runs && !rr->rule->check->merge(into->states[i], other->states[i], err))
+            return mu_while(err, "rule %s", rr->rule->id);
+    }
+    into->records += other->records;
+    into->bad += other->bad;
     return true;
 }

@@ -14,6 +14,8 @@ struct finding_writer {
     const struct mu_task *task;
     const struct mu_digest *source_digest;
     struct mu_text *message; /* scratch */
+    struct mu_text value;    /* scratch: of one value, before it is masked */
+    struct mu_frame *frame;  /* in which evidence is computed: about the record or group at hand */
     /* made at the first finding: most tasks have none */
     bool begun;
     char source_hex[MU_DIGEST_HEX];
@@ -22,11 +24,15 @@ struct finding_writer {
 
 /* All is borrowed for as long as findings are written. */
 void finding_writer_init(struct finding_writer *w, const struct mu_ready *ready, const struct mu_task *task,
-                         const struct mu_digest *source_digest, struct mu_text *message);
+                         const struct mu_digest *source_digest, struct mu_frame *frame, struct mu_text *message);
+void finding_writer_fini(struct finding_writer *w);
 /* Appends one finding, after a comma if there is something before it. `message` is the check's own sentence.
  */
 void finding_write(struct finding_writer *w, struct mu_text *out, const struct ready_rule *rule,
                    bool warn, const struct mu_record *rec, struct mu_span message);
+/* One about a group, or about a rule as a whole. */
+void finding_write_found(struct finding_writer *w, struct mu_text *out, const struct ready_rule *rule,
+                         const struct mu_found *found);
 void finding_write_bad_record(struct finding_writer *w, struct mu_text *out,
                               const struct mu_record *rec);
 

@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "engine/pack.h"
+#include "engine/pack_inside.h"
 
 #include "base/clock.h"
 #include "format/schema.h"
 
-static const char *const type_names[] = {"text", "decimal", "date", "timestamp", "bool"};
-static const char *const mask_names[] = {"none", "hash", "last4", "drop"};
-static const char *const mode_names[] = {"active", "shadow", "off"};
-static const char *const severity_names[] = {"info", "low", "medium", "high", "critical"};
+#define POOL_CEILING ((size_t)64 << 20)
+#define IMPLIED_LISTS_MAX 8
 
-/* Index of a word in a closed set; absent is the first one. */
-#define WORD(names, word) word_index(names, MU_COUNT(names), word)
+static const char *const mask_names[] = {"none", "hash", "last4", "drop"};
+
+/* A word of a closed set that the schema has seen to; absent is the first one. */
 static size_t word_index(const char *const *names, size_t count, const char *word)
 {
     for (size_t i = 0; word && i < count; i++)
@@ -19,29 +18,30 @@ static size_t word_index(const char *const *names, size_t count, const char *wor
     return 0;
 }
 
-const char *mu_type_name(enum mu_type t)
+static enum mu_type type_of(const json_t *object)
 {
-    return type_names[t];
+    enum mu_type type = MU_TYPE_TEXT;
+    (void)mu_type_find(mu_json_text(object, "type"), &type);
+    return type;
 }
 
-bool mu_type_fits(enum mu_type t, struct mu_span text)
+/* Where a mistake goes that stands by itself; reading goes on behind it. */
+struct mistakes {
+    mu_pack_note *note;
+    void *context;
+    struct mu_error *first;
+    bool any;
+};
+
+/* True: go on. Only what is wrong with the pack is a mistake of it. */
+static bool noted(struct mistakes *m, const struct mu_error *mistake)
 {
-    struct mu_decimal decimal;
-    int32_t days;
-    int64_t wall_us;
-    switch (t) {
-    case MU_TYPE_TEXT:
-        return true;
-    case MU_TYPE_DECIMAL:
-        return mu_decimal_parse(text, &decimal);
-    case MU_TYPE_DATE:
-        return mu_date_parse(text, &days);
-    case MU_TYPE_TIMESTAMP:
-        return mu_rfc3339_parse(text, &wall_us);
-    case MU_TYPE_BOOL:
-        return mu_span_is(text, "true") || mu_span_is(text, "false");
-    }
-    return false;
+    if (!m->any && m->first)
+        *m->first = *mistake;
+    m->any = true;
+    if (m->note)
+        m->note(m->context, mistake);
+    return m->note && mistake->fault == MU_REJECTED;
 }
 
 int mu_pack_column(const struct mu_pack *p, struct mu_span name)
@@ -74,8 +74,9 @@ static bool read_columns(struct mu_pack *p, struct mu_error *err)
         const char *empty = mu_json_text(column, "empty");
         p->columns[p->column_count++] =
             (struct mu_column){.name = name,
-                               .type = (enum mu_type)WORD(type_names, mu_json_text(column, "type")),
-                               .mask = (enum mu_mask)WORD(mask_names, mu_json_text(column, "mask")),
+                               .type = type_of(column),
+                               .mask = (enum mu_mask)word_index(mask_names, MU_COUNT(mask_names),
+                                                                mu_json_text(column, "mask")),
                                .empty_is_value = empty && strcmp(empty, "value") == 0};
     }
     return true;
@@ -86,7 +87,8 @@ static bool read_lists(struct mu_pack *p, struct mu_error *err)
 {
     json_t *lists = json_object_get(p->doc, "lists"), *list;
     const char *alias;
-    p->lists = room(json_object_size(lists), sizeof(*p->lists), err);
+    p->list_room = json_object_size(lists) + IMPLIED_LISTS_MAX;
+    p->lists = room(p->list_room, sizeof(*p->lists), err);
     if (!p->lists)
         return false;
     json_object_foreach(lists, alias, list)
@@ -97,30 +99,81 @@ static bool read_lists(struct mu_pack *p, struct mu_error *err)
         char *at = strchr(name, '@');
         if (at)
             *at = '\0';
-        p->lists[p->list_count++] = (struct mu_pack_list){alias, name, at ? at + 1 : NULL};
+        p->lists[p->list_count++] = (struct mu_pack_list){alias, name, at ? at + 1 : NULL, false};
     }
     return true;
 }
 
-static bool read_params(struct mu_pack *p, struct mu_error *err)
+bool mu_pack_add_list(struct mu_pack *p, const char *alias, const char *name, struct mu_error *err)
+{
+    char *copy = strdup(name);
+    if (!copy || p->list_count == p->list_room) {
+        free(copy);
+        return pack_no_memory(err);
+    }
+    p->lists[p->list_count++] = (struct mu_pack_list){alias, copy, NULL, true};
+    return true;
+}
+
+static bool read_param(struct mu_pack *p, const char *name, const json_t *param, struct mu_error *err)
+{
+    const struct mu_param made = {.name = name, .otherwise = mu_json_text(param, "default"), .type = type_of(param)};
+    struct mu_xvalue value;
+    char pointer[160];
+    if (made.otherwise && !mu_xvalue_parse(made.type, mu_span_of(made.otherwise), &value)) {
+        (void)snprintf(pointer, sizeof(pointer), "/params/%.100s/default", name);
+        return mu_reject(err, "invalid", pointer, "expected a %s, found \"%.60s\"", mu_type_name(made.type),
+                         made.otherwise);
+    }
+    p->params[p->param_count++] = made;
+    return true;
+}
+
+static bool read_params(struct mu_pack *p, struct mistakes *m)
 {
     json_t *params = json_object_get(p->doc, "params"), *param;
+    struct mu_error err = {0};
     const char *name;
-    p->params = room(json_object_size(params), sizeof(*p->params), err);
+    p->params = room(json_object_size(params), sizeof(*p->params), &err);
     if (!p->params)
-        return false;
+        return noted(m, &err);
     json_object_foreach(params, name, param)
     {
-        const struct mu_param made = {.name = name,
-                                      .otherwise = mu_json_text(param, "default"),
-                                      .type = (enum mu_type)WORD(type_names, mu_json_text(param, "type"))};
-        if (made.otherwise && !mu_type_fits(made.type, mu_span_of(made.otherwise))) {
-            char pointer[160];
-            (void)snprintf(pointer, sizeof(pointer), "/params/%.100s/default", name);
-            return mu_reject(err, "invalid", pointer, "\"%.60s\" is no %s", made.otherwise,
-                             mu_type_name(made.type));
-        }
-        p->params[p->param_count++] = made;
+        if (!read_param(p, name, param, &err) && !noted(m, &err))
+            return false;
+        mu_error_clear(&err);
+    }
+    return true;
+}
+
+static bool read_let(struct mu_pack *p, const char *name, const json_t *text, struct mu_error *err)
+{
+    const struct mu_scope scope = {.pool = p->pool, .pack = p, .columns = true};
+    const struct mu_expr *expr;
+    char pointer[160];
+    (void)snprintf(pointer, sizeof(pointer), "/let/%.100s", name);
+    if (mu_pack_column(p, mu_span_of(name)) >= 0)
+        return mu_reject(err, "invalid", pointer, "a column has the name \"%.60s\" already", name);
+    if (!mu_expr_parse(&expr, &scope, mu_span(json_string_value(text), json_string_length(text)), MU_TYPE_MISSING,
+                       pointer, err))
+        return false;
+    p->lets[p->let_count++] = (struct mu_named_expr){name, expr};
+    return true;
+}
+
+static bool read_lets(struct mu_pack *p, struct mistakes *m)
+{
+    json_t *lets = json_object_get(p->doc, "let"), *text;
+    struct mu_error err = {0};
+    const char *name;
+    p->lets = room(json_object_size(lets), sizeof(*p->lets), &err);
+    if (!p->lets)
+        return noted(m, &err);
+    json_object_foreach(lets, name, text)
+    {
+        if (!read_let(p, name, text, &err) && !noted(m, &err))
+            return false;
+        mu_error_clear(&err);
     }
     return true;
 }
@@ -142,123 +195,84 @@ static bool read_identity(struct mu_pack *p, struct mu_error *err)
     return true;
 }
 
-/* A bound of `effective`: null is open. */
-static bool read_day(const json_t *effective, size_t index, bool *has, int32_t *day, struct mu_error *err)
-{
-    static const char *const pointers[] = {"/effective/0", "/effective/1"};
-    const json_t *bound = json_array_get(effective, index);
-    *has = json_is_string(bound);
-    if (*has && !mu_date_parse(mu_span(json_string_value(bound), json_string_length(bound)), day))
-        return mu_reject(err, "invalid", pointers[index], "\"%.40s\" is no date", json_string_value(bound));
-    return true;
-}
-
-static bool read_effective(struct mu_rule *r, const json_t *rule, struct mu_error *err)
-{
-    const json_t *effective = json_object_get(rule, "effective");
-    if (!read_day(effective, 0, &r->has_from, &r->effective_from, err) ||
-        !read_day(effective, 1, &r->has_to, &r->effective_to, err))
-        return false;
-    if (r->has_from && r->has_to && r->effective_from >= r->effective_to)
-        return mu_reject(err, "invalid", "/effective", "the first day is not before the end");
-    return true;
-}
-
-static bool read_coverage(struct mu_rule *r, const json_t *rule, struct mu_error *err)
-{
-    const struct mu_decimal zero = {0, 0}, one = {1, 0};
-    r->min_coverage = one;
-    r->min_coverage_text = mu_json_text(rule, "min_coverage");
-    r->has_min_coverage = r->min_coverage_text != NULL;
-    if (r->has_min_coverage &&
-        (!mu_decimal_parse(mu_span_of(r->min_coverage_text), &r->min_coverage) ||
-         mu_decimal_compare(r->min_coverage, zero) < 0 || mu_decimal_compare(r->min_coverage, one) > 0))
-        return mu_reject(err, "invalid", "/min_coverage", "\"%.40s\" is no decimal from 0 to 1",
-                         r->min_coverage_text);
-    return true;
-}
-
-static bool read_check(struct mu_rule *r, const json_t *rule, struct mu_error *err)
-{
-    static const char *const later[] = {"bands",        "evidence", "expr",  "group_by", "having",
-                                        "max_findings", "mostly",   "value", "where",    "window"};
-    char pointer[32];
-    for (size_t i = 0; i < MU_COUNT(later); i++) {
-        if (!json_object_get(rule, later[i]))
-            continue;
-        (void)snprintf(pointer, sizeof(pointer), "/%s", later[i]);
-        (void)mu_reject(err, "invalid", pointer, "\"%s\" comes with a later version", later[i]);
-        return mu_hint(err, "this version runs rules with \"check\" and \"with\"");
-    }
-    r->check_name = mu_json_text(rule, "check");
-    if (!r->check_name)
-        return mu_reject(err, "invalid", "", "the rule names no check");
-    r->check = mu_check_find(mu_span_of(r->check_name));
-    r->with = json_object_get(rule, "with");
-    if (r->check)
-        return true;
-    MU_AUTO(mu_text_free) struct mu_text names = MU_TEXT(180);
-    const struct mu_check *check;
-    for (size_t i = 0; (check = mu_check_at(i)); i++)
-        mu_text_addf(&names, "%s%s", i ? " " : "", check->name);
-    (void)mu_reject(err, "invalid", "/check", "there is no check \"%.40s\"", r->check_name);
-    return names.failed ? false : mu_hint(err, "checks: %s", names.at);
-}
-
-static bool read_rule(struct mu_pack *p, size_t index, const json_t *rule, struct mu_error *err)
-{
-    struct mu_rule *r = &p->rules[index];
-    r->id = mu_json_text(rule, "id");
-    r->title = mu_json_text(rule, "title");
-    r->severity = severity_names[WORD(severity_names, mu_json_text(rule, "severity"))];
-    r->message = mu_json_text(rule, "message");
-    r->mode = (enum mu_mode)WORD(mode_names, mu_json_text(rule, "mode"));
-    if (!r->id || strcmp(r->id, "DQ.RECORD") == 0)
-        return mu_reject(err, "invalid", "/id", "DQ.RECORD is the rule of bad records, which every pack has");
-    for (size_t i = 0; i < index; i++)
-        if (strcmp(p->rules[i].id, r->id) == 0)
-            return mu_reject(err, "invalid", "/id", "rule %zu has the id \"%.60s\" too", i, r->id);
-    return read_effective(r, rule, err) && read_coverage(r, rule, err) && read_check(r, rule, err);
-}
-
-static bool read_rules(struct mu_pack *p, struct mu_error *err)
+static bool read_rules(struct mu_pack *p, struct mistakes *m)
 {
     const json_t *rules = json_object_get(p->doc, "rules");
     const size_t count = json_array_size(rules);
+    struct mu_error err = {0};
     if (count < 1 || count > MU_RULES_MAX)
-        return mu_reject(err, "invalid", "/rules", "%zu rules; 1 to %d are possible", count, MU_RULES_MAX);
-    p->rules = room(count, sizeof(*p->rules), err);
+        mu_reject(&err, "invalid", "/rules", "%zu rules; 1 to %d are possible", count, MU_RULES_MAX);
+    else
+        p->rules = room(count, sizeof(*p->rules), &err);
     if (!p->rules)
-        return false;
+        return noted(m, &err) && false;
     for (size_t i = 0; i < count; i++) {
         char pointer[32];
         (void)snprintf(pointer, sizeof(pointer), "/rules/%zu", i);
-        if (!read_rule(p, i, json_array_get(rules, i), err))
-            return mu_under(err, pointer);
+        if (pack_read_rule(p, i, json_array_get(rules, i), &err)) {
+            p->rule_count++;
+            continue;
+        }
+        mu_under(&err, pointer);
+        if (!noted(m, &err))
+            return false;
+        mu_error_clear(&err);
         p->rule_count++;
     }
     return true;
 }
 
-bool mu_pack_parse(struct mu_pack **out, struct mu_span bytes, struct mu_error *err)
+static bool read_document(struct mu_pack *p, struct mistakes *m)
 {
-    MU_AUTO(mu_pack_free) struct mu_pack *p = calloc(1, sizeof(*p));
-    if (!p)
-        return mu_fail(err, MU_BROKEN, "out of memory");
-    if (!mu_json_parse(&p->doc, bytes, MU_PACK_BYTES_MAX, err) ||
-        !mu_schema_check(mu_schema_builtin("pack"), p->doc, err))
-        return false;
+    struct mu_error err = {0};
     p->name = mu_json_text(p->doc, "pack");
     p->version = mu_json_text(p->doc, "version");
     p->title = mu_json_text(p->doc, "title");
+    p->pool = mu_pool_new(POOL_CEILING);
+    if (!p->pool)
+        (void)pack_no_memory(&err);
+    if (!p->pool || !read_columns(p, &err) || !read_lists(p, &err)) {
+        noted(m, &err);
+        return false;
+    }
+    if (!read_params(p, m) || !read_lets(p, m))
+        return false;
+    if (!read_identity(p, &err) && !noted(m, &err))
+        return false;
+    return read_rules(p, m) && !m->any;
+}
+
+bool mu_pack_parse_all(struct mu_pack **out, struct mu_span bytes, mu_pack_note *note, void *context,
+                       struct mu_error *err)
+{
+    struct mistakes m = {note, context, err, false};
+    struct mu_error mistake = {0};
+    MU_AUTO(mu_pack_free) struct mu_pack *p = calloc(1, sizeof(*p));
+    if (!p)
+        return pack_no_memory(err);
+    if (!mu_json_parse(&p->doc, bytes, MU_PACK_BYTES_MAX, &mistake) ||
+        !mu_schema_check(mu_schema_builtin("pack"), p->doc, &mistake)) {
+        noted(&m, &mistake);
+        return false;
+    }
     p->digest = mu_digest_of(bytes);
-    if (json_object_get(p->doc, "let"))
-        return mu_reject(err, "invalid", "/let", "\"let\" comes with a later version");
-    if (!read_columns(p, err) || !read_lists(p, err) || !read_params(p, err) || !read_identity(p, err) ||
-        !read_rules(p, err))
+    if (!read_document(p, &m))
         return false;
     *out = MU_GIVE(p);
     return true;
+}
+
+bool mu_pack_parse(struct mu_pack **out, struct mu_span bytes, struct mu_error *err)
+{
+    return mu_pack_parse_all(out, bytes, NULL, NULL, err);
+}
+
+bool mu_pack_is_whole(const struct mu_pack *p)
+{
+    for (size_t i = 0; i < p->rule_count; i++)
+        if (p->rules[i].kind == MU_RULE_GROUP || p->rules[i].has_mostly || p->rules[i].max_findings)
+            return true;
+    return false;
 }
 
 void mu_pack_free(struct mu_pack *p)
@@ -272,6 +286,8 @@ void mu_pack_free(struct mu_pack *p)
     free(p->params);
     free(p->identity);
     free(p->rules);
+    free(p->lets);
+    mu_pool_free(p->pool);
     json_decref(p->doc);
     free(p);
 }

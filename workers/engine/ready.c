@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/ready.h"
 
+#include "engine/expr/link.h"
+#include "engine/rules/rules.h"
+
 #define POOL_CEILING ((size_t)256 << 20)
 
 static int ask_column(struct mu_env *env, const char *name)
@@ -124,9 +127,10 @@ static bool settle_params(struct mu_ready *r, const json_t *given, struct mu_err
         (void)snprintf(pointer, sizeof(pointer), "/params/%.100s", name);
         if (!param)
             return mu_reject(err, "invalid", pointer, "the pack has no parameter \"%.60s\"", name);
+        struct mu_xvalue parsed;
         if (!json_is_string(value) ||
-            !mu_type_fits(param->type, mu_span(json_string_value(value), json_string_length(value))))
-            return mu_reject(err, "invalid", pointer, "the value is no %s", mu_type_name(param->type));
+            !mu_xvalue_parse(param->type, mu_span(json_string_value(value), json_string_length(value)), &parsed))
+            return mu_reject(err, "invalid", pointer, "expected a %s, found another value", mu_type_name(param->type));
         json_object_set_new(r->params, name, json_stringn(json_string_value(value), json_string_length(value)));
     }
     for (size_t i = 0; i < r->pack->param_count; i++) {
@@ -138,6 +142,12 @@ static bool settle_params(struct mu_ready *r, const json_t *given, struct mu_err
             return mu_reject(err, "invalid", pointer, "the pack asks for the parameter \"%.60s\"",
                              param->name);
         json_object_set_new(r->params, param->name, json_string(param->otherwise));
+    }
+    for (size_t i = 0; i < r->pack->param_count; i++) {
+        const struct mu_param *param = &r->pack->params[i];
+        const json_t *text = json_object_get(r->params, param->name);
+        if (!mu_xvalue_parse(param->type, mu_span(json_string_value(text), json_string_length(text)), &r->values[i]))
+            return mu_fail(err, MU_BROKEN, "parameter %s has lost its value", param->name);
     }
     return true;
 }
@@ -191,8 +201,93 @@ static bool write_head(struct mu_ready *r, struct ready_rule *rr, struct mu_erro
     return mu_text_ok(&text, err);
 }
 
-static bool note_evidence(struct mu_ready *r, struct ready_rule *rr, const bool *columns, const bool *lists,
-                          struct mu_error *err)
+/* What the expressions of a rule read. */
+struct reading {
+    bool *columns, *lists;
+};
+
+static void note_read(void *context, const struct mu_expr *e)
+{
+    struct reading *reading = context;
+    if (e->kind == MU_EXPR_COLUMN)
+        reading->columns[e->index] = true;
+}
+
+/* Of lists: those that words name, and those that a function looks into by their usual alias. */
+struct list_reading {
+    struct reading *reading;
+    const struct mu_pack *pack;
+};
+
+static void note_lists(void *context, const struct mu_expr *e)
+{
+    struct list_reading *l = context;
+    const char *takes = e->kind == MU_EXPR_CALL ? e->fn->takes : "";
+    for (const struct mu_expr *a = e->first; a; a = a->next) {
+        takes += *takes == '?';
+        if (a->kind == MU_EXPR_WORD && (*takes == 'L' || *takes == 'C'))
+            l->reading->lists[a->index] = true;
+        takes += *takes && takes[1] != '+';
+    }
+    for (size_t i = 0; e->kind == MU_EXPR_CALL && e->fn->alias && i < l->pack->list_count; i++)
+        l->reading->lists[i] |= strcmp(l->pack->lists[i].alias, e->fn->alias) == 0;
+}
+
+static void read_expr(const struct mu_ready *r, struct reading *reading, const struct mu_expr *e)
+{
+    struct list_reading lists = {reading, r->pack};
+    mu_expr_walk(r->pack, e, note_read, reading);
+    mu_expr_walk(r->pack, e, note_lists, &lists);
+}
+
+static void read_group(const struct mu_ready *r, struct reading *reading, const struct mu_group_rule *g)
+{
+    for (size_t i = 0; i < g->key_count; i++)
+        read_expr(r, reading, g->keys[i].expr);
+    for (size_t i = 0; i < g->aggregates.count; i++)
+        for (const struct mu_expr *a = g->aggregates.items[i].args; a; a = a->next)
+            read_expr(r, reading, a);
+    read_expr(r, reading, g->having);
+    read_expr(r, reading, g->value);
+}
+
+static enum mu_mask stricter(enum mu_mask a, enum mu_mask b)
+{
+    static const int rank[] = {[MU_MASK_NONE] = 0, [MU_MASK_LAST4] = 1, [MU_MASK_HASH] = 2, [MU_MASK_DROP] = 3};
+    return rank[a] >= rank[b] ? a : b;
+}
+
+/* How a computed value may be told. Truth and counts give nothing of a value away. */
+static enum mu_mask mask_of(const struct mu_ready *r, const struct mu_rule *rule, const struct mu_expr *e)
+{
+    enum mu_mask mask = MU_MASK_NONE;
+    const struct mu_expr *parts = e->first;
+    if (e->type == MU_TYPE_BOOL)
+        return mask;
+    switch (e->kind) {
+    case MU_EXPR_COLUMN:
+        return r->pack->columns[e->index].mask;
+    case MU_EXPR_LET:
+        return mask_of(r, rule, r->pack->lets[e->index].expr);
+    case MU_EXPR_KEY:
+        return mask_of(r, rule, rule->group->keys[e->index].expr);
+    case MU_EXPR_AGGREGATE:
+        if (rule->group->aggregates.items[e->index].fn->aggregate < MU_AGG_SUM)
+            return mask;
+        parts = rule->group->aggregates.items[e->index].args;
+        break;
+    case MU_EXPR_CONSTANT:
+    case MU_EXPR_PARAM:
+    case MU_EXPR_CALL:
+    case MU_EXPR_WORD:
+        break;
+    }
+    for (; parts; parts = parts->next)
+        mask = stricter(mask, mask_of(r, rule, parts));
+    return mask;
+}
+
+static bool note_evidence(struct mu_ready *r, struct ready_rule *rr, struct reading *reading, struct mu_error *err)
 {
     const struct mu_pack *pack = r->pack;
     rr->columns = mu_pool_get(r->pool, sizeof(*rr->columns) * (pack->column_count + 1));
@@ -200,36 +295,121 @@ static bool note_evidence(struct mu_ready *r, struct ready_rule *rr, const bool 
     if (!rr->columns || !rr->lists)
         return no_memory(err);
     for (size_t i = 0; i < pack->column_count; i++) {
-        if (!columns[i])
+        if (!reading->columns[i])
             continue;
         rr->columns[rr->column_count++] = (int)i;
         rr->masked |= pack->columns[i].mask != MU_MASK_NONE;
         r->wanted[i] |= rr->runs;
+        if (rr->rule->kind == MU_RULE_CHECK && (pack->columns[i].type != MU_TYPE_TEXT || pack->columns[i].empty_is_value))
+            r->typed[i] = r->any_typed = true;
     }
     for (size_t i = 0; i < pack->list_count; i++)
-        if (lists[i])
+        if (reading->lists[i])
             rr->lists[rr->list_count++] = i;
     return write_head(r, rr, err);
 }
 
-static bool configure(struct mu_ready *r, size_t index, struct mu_error *err)
+/* A plugin notes what it reads by asking for it. */
+static bool configure_plugin(struct mu_ready *r, size_t index, struct ready_rule *rr, struct reading *reading,
+                             struct mu_error *err)
 {
-    const struct mu_rule *rule = &r->pack->rules[index];
-    bool *columns = mu_pool_get(r->pool, r->pack->column_count + 1);
-    bool *lists = mu_pool_get(r->pool, r->pack->list_count + 1);
-    char pointer[48];
-    if (!columns || !lists || !(r->withs[index] = put_params_in(r, rule->with)))
-        return no_memory(err);
-    struct ready_asking asking = {r, columns, lists};
+    struct ready_asking asking = {r, reading->columns, reading->lists};
     struct mu_env env = env_of(&asking, r->pool);
     void *conf = NULL;
-    if (!rule->check->configure(&conf, &env, r->withs[index], err)) {
-        (void)snprintf(pointer, sizeof(pointer), "/rules/%zu/with", index);
-        return mu_under(err, pointer);
+    if (!(r->withs[index] = put_params_in(r, rr->rule->with)))
+        return no_memory(err);
+    if (!rr->rule->check->configure(&conf, &env, r->withs[index], err))
+        return mu_under(err, "/with");
+    rr->conf = conf;
+    return true;
+}
+
+static bool configure_expr(struct mu_ready *r, struct mu_linker *l, struct ready_rule *rr, struct reading *reading,
+                           struct mu_error *err)
+{
+    struct mu_expr_conf *conf = mu_pool_get(r->pool, sizeof(*conf));
+    if (!conf)
+        return no_memory(err);
+    read_expr(r, reading, rr->rule->expr);
+    rr->conf = conf;
+    return mu_link(&conf->expr, l, rr->rule->expr, "/expr", err);
+}
+
+static bool configure_group(struct mu_ready *r, struct mu_linker *l, struct ready_rule *rr, struct reading *reading,
+                            struct mu_error *err)
+{
+    const struct mu_group_rule *g = rr->rule->group;
+    struct mu_group_conf *conf = mu_pool_get(r->pool, sizeof(*conf));
+    if (!conf)
+        return no_memory(err);
+    *conf = (struct mu_group_conf){.rule = g, .state_max = MU_GROUP_STATE_MAX};
+    read_group(r, reading, g);
+    for (size_t i = 0; i < g->key_count; i++) {
+        if (!mu_link(&conf->keys[i], l, g->keys[i].expr, "/group_by", err))
+            return false;
+        rr->key_masks[i] = mask_of(r, rr->rule, g->keys[i].expr);
     }
+    for (size_t i = 0; i < g->aggregates.count; i++) {
+        size_t k = 0;
+        for (const struct mu_expr *a = g->aggregates.items[i].args; a; a = a->next)
+            if (!mu_link(&conf->operands[i][k++], l, a, g->having ? "/having" : "/value", err))
+                return false;
+    }
+    rr->conf = conf;
+    return (!g->having || mu_link(&conf->having, l, g->having, "/having", err)) &&
+           (!g->value || mu_link(&conf->value, l, g->value, "/value", err));
+}
+
+static bool configure_kind(struct mu_ready *r, struct mu_linker *l, size_t index, struct ready_rule *rr,
+                           struct reading *reading, struct mu_error *err)
+{
+    switch (rr->rule->kind) {
+    case MU_RULE_CHECK:
+        return configure_plugin(r, index, rr, reading, err);
+    case MU_RULE_EXPR:
+        return configure_expr(r, l, rr, reading, err);
+    case MU_RULE_GROUP:
+        return configure_group(r, l, rr, reading, err);
+    }
+    return false;
+}
+
+static bool configure_evidence(struct mu_ready *r, struct mu_linker *l, struct ready_rule *rr,
+                               struct reading *reading, struct mu_error *err)
+{
+    const struct mu_rule *rule = rr->rule;
+    rr->evidence = mu_pool_get(r->pool, (rule->evidence_count + 1) * sizeof(*rr->evidence));
+    rr->evidence_masks = mu_pool_get(r->pool, (rule->evidence_count + 1) * sizeof(*rr->evidence_masks));
+    if (!rr->evidence || !rr->evidence_masks)
+        return no_memory(err);
+    for (size_t i = 0; i < rule->evidence_count; i++) {
+        const struct mu_expr *e = rule->evidence[i].expr;
+        char pointer[100];
+        (void)snprintf(pointer, sizeof(pointer), "/evidence/%.64s", rule->evidence[i].name);
+        if (!mu_link(&rr->evidence[i], l, e, pointer, err))
+            return false;
+        rr->evidence_masks[i] = mask_of(r, rule, e);
+        read_expr(r, reading, e);
+    }
+    return true;
+}
+
+static bool configure(struct mu_ready *r, struct mu_linker *l, size_t index, struct mu_error *err)
+{
+    const struct mu_rule *rule = &r->pack->rules[index];
+    struct reading reading = {mu_pool_get(r->pool, r->pack->column_count + 1),
+                              mu_pool_get(r->pool, r->pack->list_count + 1)};
+    char pointer[48];
+    (void)snprintf(pointer, sizeof(pointer), "/rules/%zu", index);
+    if (!reading.columns || !reading.lists)
+        return no_memory(err);
     struct ready_rule *rr = &r->rules[r->rule_count++];
-    *rr = (struct ready_rule){.rule = rule, .conf = conf, .runs = in_force(rule, r->as_of)};
-    return note_evidence(r, rr, columns, lists, err);
+    *rr = (struct ready_rule){.rule = rule, .runs = in_force(rule, r->as_of)};
+    read_expr(r, &reading, rule->where);
+    if ((rule->where && !mu_link(&rr->where, l, rule->where, "/where", err)) ||
+        !configure_kind(r, l, index, rr, &reading, err) || !configure_evidence(r, l, rr, &reading, err))
+        return mu_under(err, pointer);
+    return note_evidence(r, rr, &reading, err);
 }
 
 static int by_id(const void *a, const void *b)
@@ -247,8 +427,10 @@ static bool get_memory(struct mu_ready *r)
     r->rules = mu_pool_get(r->pool, sizeof(*r->rules) * (pack->rule_count + 1));
     r->column_names = mu_pool_get(r->pool, sizeof(char *) * (pack->column_count + 1));
     r->wanted = mu_pool_get(r->pool, pack->column_count + 1);
+    r->typed = mu_pool_get(r->pool, pack->column_count + 1);
+    r->values = mu_pool_get(r->pool, sizeof(*r->values) * (pack->param_count + 1));
     r->identity = mu_pool_get(r->pool, sizeof(*r->identity) * (pack->identity_count + 1));
-    return r->withs && r->rules && r->column_names && r->wanted && r->identity;
+    return r->withs && r->rules && r->column_names && r->wanted && r->typed && r->values && r->identity;
 }
 
 static void note_columns(struct mu_ready *r)
@@ -257,11 +439,22 @@ static void note_columns(struct mu_ready *r)
         r->identity[i] = (size_t)mu_pack_column(r->pack, mu_span_of(r->pack->identity[i]));
         r->wanted[r->identity[i]] = true;
     }
-    for (size_t i = 0; i < r->pack->column_count; i++) {
-        const struct mu_column *column = &r->pack->columns[i];
-        r->column_names[i] = column->name;
-        r->typed |= r->wanted[i] && (column->type != MU_TYPE_TEXT || column->empty_is_value);
-    }
+    for (size_t i = 0; i < r->pack->column_count; i++)
+        r->column_names[i] = r->pack->columns[i].name;
+}
+
+static bool configure_all(struct mu_ready *r, struct mu_error *err)
+{
+    struct mu_env env = ready_env(r, r->pool);
+    const struct mu_link_setup setup = {r->pack, r->lists, r->values, &env};
+    MU_AUTO(mu_linker_free) struct mu_linker *l = NULL;
+    if (!mu_linker_new(&l, &setup, err))
+        return false;
+    for (size_t i = 0; i < r->pack->rule_count; i++)
+        if (!configure(r, l, i, err))
+            return false;
+    r->slots = mu_linker_slots(l);
+    return true;
 }
 
 bool mu_ready_new(struct mu_ready **out, const struct mu_ready_setup *setup, struct mu_error *err)
@@ -272,18 +465,17 @@ bool mu_ready_new(struct mu_ready **out, const struct mu_ready_setup *setup, str
     r->pack = setup->pack;
     r->lists = setup->lists;
     r->as_of = setup->as_of;
+    r->quiet.ready = r;
     r->params_digest = params_digest_of(setup->params);
     if (!get_memory(r))
         return no_memory(err);
     if (!settle_params(r, setup->params, err))
         return false;
-    for (size_t i = 0; i < r->pack->rule_count; i++)
-        if (!configure(r, i, err))
-            return false;
+    if (!configure_all(r, err))
+        return false;
     qsort(r->rules, r->rule_count, sizeof(*r->rules), by_id);
     note_columns(r);
     r->digest = key_of(r);
-    r->quiet.ready = r;
     *out = MU_GIVE(r);
     return true;
 }

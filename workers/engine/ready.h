@@ -3,11 +3,16 @@
 #ifndef MU_READY_H
 #define MU_READY_H
 
+#include "engine/expr/program.h"
 #include "engine/run.h"
 
 struct ready_rule {
     const struct mu_rule *rule;
     const void *conf;
+    const struct mu_op *where; /* NULL: every record */
+    const struct mu_op **evidence; /* by evidence of the rule */
+    enum mu_mask *evidence_masks;
+    enum mu_mask key_masks[MU_GROUP_KEYS_MAX]; /* of a group rule */
     bool runs;    /* neither off nor outside its effective days */
     bool masked;  /* reads a column whose values must not be told */
     int *columns; /* that it reads, in the order of the pack: its evidence */
@@ -32,12 +37,15 @@ struct mu_ready {
     struct mu_digest digest, params_digest;
     int32_t as_of;
     json_t *params;           /* name -> text, defaults included */
+    struct mu_xvalue *values; /* of the params, in the order of the pack; their texts lie in `params` */
+    size_t slots;             /* that a frame for its expressions needs */
     json_t **withs;           /* parameters of the rules, by rule, with the pack's params put in */
     struct ready_rule *rules; /* sorted by id */
     size_t rule_count;
     const char **column_names; /* by column of the pack */
     bool *wanted;
-    bool typed;       /* a wanted column is of another type than text, or has empty values */
+    bool *typed;      /* by column: a plugin reads it, and it is of another type than text or has empty values */
+    bool any_typed;
     size_t *identity; /* columns that name a record */
     struct ready_asking quiet;
 };

@@ -31,27 +31,52 @@ static int64_t *counter(struct mu_rule_counts *c, enum mu_verdict verdict)
     return &c->error;
 }
 
+void run_add_sample(struct run_samples *samples, const struct mu_sample *sample)
+{
+    if (samples->count < MU_SAMPLES_MAX)
+        samples->at[samples->count++] = *sample;
+}
+
+/* Beyond a rule's own limit findings are counted and not told; they come in the order of their records. */
+static bool is_withheld(const struct mu_run *run)
+{
+    const struct mu_rule_counts *c = &run->counts[run->rule - run->ready->rules];
+    const int64_t max = run->rule->rule->max_findings;
+    return max && c->fail + c->warn > max;
+}
+
 /* A message is written down at once: it may lie on the stack of the check. */
 static void take_verdict(struct mu_sink *sink, enum mu_verdict verdict, struct mu_span message)
 {
     struct mu_run *run = ((struct run_sink *)(void *)sink)->run;
+    const size_t rule = (size_t)(run->rule - run->ready->rules);
     if (run->verdicts++)
         return;
-    ++*counter(&run->counts[run->rule - run->ready->rules], verdict);
+    ++*counter(&run->counts[rule], verdict);
     if (verdict != MU_V_FAIL && verdict != MU_V_WARN)
+        return;
+    if (run->samples[rule]) {
+        const struct mu_locator *at = &run->record->at;
+        run_add_sample(run->samples[rule], &(struct mu_sample){at->record_no, at->byte_off, at->length, at->line});
+        return;
+    }
+    if (is_withheld(run))
         return;
     finding_write(&run->writer, &run->findings, run->rule, verdict == MU_V_WARN, run->record, message);
     run->findings_held++;
 }
 
-static void take_group(struct mu_sink *sink, enum mu_verdict verdict, struct mu_span subject,
-                       struct mu_span message)
+static bool take_group(struct mu_sink *sink, const struct mu_found *found, struct mu_error *err)
 {
     struct mu_run *run = ((struct run_sink *)(void *)sink)->run;
-    (void)verdict;
-    (void)subject;
-    (void)message;
-    run->verdicts = INT32_MAX / 2; /* row rules have no groups */
+    ++*counter(&run->counts[run->rule - run->ready->rules], found->verdict);
+    if ((found->verdict != MU_V_FAIL && found->verdict != MU_V_WARN) || is_withheld(run))
+        return true;
+    finding_write_found(&run->writer, &run->findings, run->rule, found);
+    run->findings_held++;
+    if (!mu_text_ok(&run->findings, err) || !mu_text_ok(&run->message, err))
+        return false;
+    return run->findings.len < FINDINGS_SOFT || !run->drain || run->drain(run->drain_context, run, err);
 }
 
 static bool open_reader(struct mu_run *run, const struct mu_run_setup *setup, struct mu_error *err)
@@ -71,9 +96,12 @@ static bool begin_rules(struct mu_run *run, struct mu_error *err)
 {
     const struct mu_ready *ready = run->ready;
     struct mu_env env = ready_env(ready, run->pool);
+    env.frame = &run->frame;
     for (size_t i = 0; i < ready->rule_count; i++) {
         const struct ready_rule *rr = &ready->rules[i];
         run->counts[i] = (struct mu_rule_counts){.rule = rr->rule->id, .head = rr->tally_head};
+        if (rr->rule->has_mostly && !(run->samples[i] = mu_pool_get(run->pool, sizeof(*run->samples[i]))))
+            return mu_fail(err, MU_BROKEN, "out of memory");
         if (rr->runs && !rr->rule->check->begin(&run->states[i], &env, rr->conf, err))
             return mu_while(err, "rule %s", rr->rule->id);
     }
@@ -90,7 +118,8 @@ static bool get_memory(struct mu_run *run)
     run->counts = mu_pool_get(run->pool, sizeof(*run->counts) * (ready->rule_count + 1));
     run->sorted = mu_pool_get(run->pool, sizeof(*run->sorted) * (ready->rule_count + 1));
     run->values = mu_pool_get(run->pool, sizeof(*run->values) * (ready->pack->column_count + 1));
-    return run->states && run->counts && run->sorted && run->values;
+    run->samples = mu_pool_get(run->pool, sizeof(*run->samples) * (ready->rule_count + 1));
+    return run->states && run->counts && run->sorted && run->values && run->samples;
 }
 
 bool mu_run_open(struct mu_run **out, const struct mu_run_setup *setup, struct mu_error *err)
@@ -106,8 +135,10 @@ bool mu_run_open(struct mu_run **out, const struct mu_run_setup *setup, struct m
         (struct run_sink){{.verdict = take_verdict, .group = take_group, .scratch = &run->scratch}, run};
     if (!get_memory(run))
         return mu_fail(err, MU_BROKEN, "out of memory");
-    finding_writer_init(&run->writer, run->ready, run->task, &run->source_digest, &run->message);
-    if (!open_reader(run, setup, err) || !begin_rules(run, err))
+    run->drain = setup->drain;
+    run->drain_context = setup->drain_context;
+    finding_writer_init(&run->writer, run->ready, run->task, &run->source_digest, &run->frame, &run->message);
+    if (!mu_frame_init(&run->frame, run->ready->slots, err) || !open_reader(run, setup, err) || !begin_rules(run, err))
         return false;
     *out = MU_GIVE(run);
     return true;
@@ -147,9 +178,10 @@ static void mark_types(struct mu_run *run, struct mu_record *rec)
     for (size_t i = 0; i < rec->count; i++) {
         const struct mu_column *column = &ready->pack->columns[i];
         struct mu_value v = rec->values[i];
-        if (v.state == MU_VALUE_MISSING && column->empty_is_value && v.text.at && !v.text.len)
+        struct mu_xvalue value;
+        if (ready->typed[i] && v.state == MU_VALUE_MISSING && column->empty_is_value && v.text.at && !v.text.len)
             v.state = MU_VALUE_TEXT;
-        if (v.state == MU_VALUE_TEXT && column->type != MU_TYPE_TEXT && !mu_type_fits(column->type, v.text))
+        if (ready->typed[i] && v.state == MU_VALUE_TEXT && !mu_xvalue_parse(column->type, v.text, &value))
             v.state = MU_VALUE_INVALID;
         run->values[i] = v;
     }
@@ -165,6 +197,46 @@ static void judge_bad_record(struct mu_run *run, const struct mu_record *rec)
     run->findings_held++;
 }
 
+/* What `where` makes of the record at hand: true, or the verdict is given. */
+static bool in_scope(struct mu_run *run, const struct ready_rule *rr, struct mu_rule_counts *c)
+{
+    if (!rr->where)
+        return true;
+    const struct mu_xvalue *v = mu_eval(rr->where, &run->frame);
+    switch (v->state) {
+    case MU_VALUE_TEXT:
+        c->out_of_scope += !v->truth;
+        return v->truth;
+    case MU_VALUE_MISSING:
+        c->not_evaluated++;
+        return false;
+    case MU_VALUE_INVALID:
+        c->error++;
+        return false;
+    }
+    return false;
+}
+
+static bool judge_by(struct mu_run *run, size_t rule, const struct mu_record *rec, struct mu_error *err)
+{
+    const struct ready_rule *rr = &run->ready->rules[rule];
+    if (!rr->runs) {
+        run->counts[rule].not_evaluated++;
+        return true;
+    }
+    if (!in_scope(run, rr, &run->counts[rule]))
+        return true;
+    run->rule = rr;
+    run->verdicts = 0;
+    run->sink.base.counts = &run->counts[rule];
+    if (!rr->rule->check->record(run->states[rule], rec, &run->sink.base, err))
+        return mu_while(err, "rule %s, record %" PRId64, rr->rule->id, rec->at.record_no);
+    if (run->verdicts != 1 && (run->verdicts || rr->rule->check->shape == MU_SHAPE_MAP))
+        return mu_fail(err, MU_BROKEN, "check %s gave %d verdicts about record %" PRId64,
+                       rr->rule->check_name, run->verdicts, rec->at.record_no);
+    return true;
+}
+
 static bool judge(struct mu_run *run, struct mu_record *rec, struct mu_error *err)
 {
     run->records++;
@@ -172,24 +244,14 @@ static bool judge(struct mu_run *run, struct mu_record *rec, struct mu_error *er
         judge_bad_record(run, rec);
         return true;
     }
-    if (run->ready->typed)
+    if (run->ready->any_typed)
         mark_types(run, rec);
     run->record = rec;
     mu_text_reset(&run->scratch);
-    for (size_t i = 0; i < run->ready->rule_count; i++) {
-        const struct ready_rule *rr = &run->ready->rules[i];
-        if (!rr->runs) {
-            run->counts[i].not_evaluated++;
-            continue;
-        }
-        run->rule = rr;
-        run->verdicts = 0;
-        if (!rr->rule->check->record(run->states[i], rec, &run->sink.base, err))
-            return mu_while(err, "rule %s, record %" PRId64, rr->rule->id, rec->at.record_no);
-        if (run->verdicts != 1)
-            return mu_fail(err, MU_BROKEN, "check %s gave %d verdicts about record %" PRId64,
-                           rr->rule->check_name, run->verdicts, rec->at.record_no);
-    }
+    mu_frame_record(&run->frame, rec);
+    for (size_t i = 0; i < run->ready->rule_count; i++)
+        if (!judge_by(run, i, rec, err))
+            return false;
     return true;
 }
 
@@ -248,72 +310,24 @@ int64_t mu_run_findings_total(const struct mu_run *run)
     return run->findings_total + run->findings_held;
 }
 
-/* CHECKS.md part 1. Coverage is compared as (pass + warn + fail) >= minimum * all, exactly. */
-static enum mu_result status_of(const struct mu_rule_counts *c, const struct mu_rule *rule)
-{
-    const int64_t judged = c->pass + c->warn + c->fail, all = judged + c->error + c->not_evaluated;
-    struct mu_decimal need;
-    if (c->fail)
-        return MU_FAIL;
-    if (c->error)
-        return MU_ERROR;
-    if (c->warn)
-        return MU_WARN;
-    if (!c->pass)
-        return MU_NOT_EVALUATED;
-    if (!mu_decimal_multiply(rule->min_coverage, (struct mu_decimal){all, 0}, &need) ||
-        mu_decimal_compare((struct mu_decimal){judged, 0}, need) < 0)
-        return MU_NOT_EVALUATED;
-    return MU_PASS;
-}
-
-static enum mu_result result_of(const struct mu_run *run)
-{
-    static const enum mu_result order[] = {MU_FAIL, MU_ERROR, MU_WARN, MU_PASS};
-    bool seen[MU_PLANNED + 1] = {false};
-    seen[MU_FAIL] = run->bad > 0;
-    for (size_t i = 0; i < run->ready->rule_count; i++)
-        if (run->ready->rules[i].rule->mode != MU_MODE_SHADOW)
-            seen[status_of(&run->counts[i], run->ready->rules[i].rule)] = true;
-    for (size_t i = 0; i < MU_COUNT(order); i++)
-        if (seen[order[i]])
-            return order[i];
-    return MU_NOT_EVALUATED;
-}
-
-static void sort_counts(struct mu_run *run)
-{
-    bool bad_due = run->bad > 0;
-    run->sorted_count = 0;
-    for (size_t i = 0; i <= run->ready->rule_count; i++) {
-        if (bad_due && (i == run->ready->rule_count || strcmp(run->counts[i].rule, MU_BAD_RECORD_RULE) > 0)) {
-            run->sorted[run->sorted_count++] = (struct mu_rule_counts){
-                .rule = MU_BAD_RECORD_RULE,
-                .head = "\"rule\":\"" MU_BAD_RECORD_RULE "\",\"severity\":\"" MU_BAD_RECORD_SEVERITY "\"",
-                .fail = run->bad};
-            bad_due = false;
-        }
-        if (i < run->ready->rule_count)
-            run->sorted[run->sorted_count++] = run->counts[i];
-    }
-}
-
 bool mu_run_finish(struct mu_run *run, struct mu_error *err)
 {
     for (size_t i = 0; i < run->ready->rule_count; i++) {
         const struct ready_rule *rr = &run->ready->rules[i];
         run->rule = rr;
         run->verdicts = 0;
+        run->sink.base.counts = &run->counts[i];
         if (rr->runs && !rr->rule->check->finish(run->states[i], &run->sink.base, err))
             return mu_while(err, "rule %s", rr->rule->id);
         if (run->verdicts)
             return mu_fail(err, MU_BROKEN, "check %s gave a verdict without a record", rr->rule->check_name);
+        if (rr->runs && rr->rule->has_mostly && !run_settle_mostly(run, i, err))
+            return false;
     }
     if (run->task->has_shard && run->records != run->task->shard.records)
         return mu_fail(err, MU_BROKEN, "the shard has %" PRId64 " records, its plan said %" PRId64,
                        run->records, run->task->shard.records);
-    run->result = result_of(run);
-    sort_counts(run);
+    run_sum_up(run);
     return true;
 }
 
@@ -340,6 +354,8 @@ void mu_run_free(struct mu_run *run)
     if (!run)
         return;
     mu_reader_free(run->reader);
+    finding_writer_fini(&run->writer);
+    mu_frame_fini(&run->frame);
     mu_text_free(&run->findings);
     mu_text_free(&run->scratch);
     mu_text_free(&run->message);

@@ -32,11 +32,15 @@ void mu_ready_free(struct mu_ready *ready);
 MU_DEFINE_AUTO(struct mu_ready, mu_ready_free)
 
 struct mu_run;
+/* Called in mu_run_finish whenever much has been found: takes the findings (mu_run_findings, mu_run_take_findings). */
+typedef bool mu_run_drain(void *context, struct mu_run *run, struct mu_error *err);
 struct mu_run_setup {
     const struct mu_task *task;   /* borrowed for life */
     const struct mu_ready *ready; /* borrowed for life; made of the task's terms */
     struct mu_reader_limits limits;
     struct mu_digest source_digest; /* of the whole source (file, records): part of finding ids */
+    mu_run_drain *drain;            /* NULL: all findings of mu_run_finish are kept until they are taken */
+    void *drain_context;
 };
 MU_MUST bool mu_run_open(struct mu_run **out, const struct mu_run_setup *setup, struct mu_error *err);
 
@@ -72,7 +76,11 @@ MU_MUST bool mu_run_save(const struct mu_run *run, struct mu_text *out, struct m
  * then. */
 MU_MUST bool mu_run_restore(struct mu_run *run, const json_t *saved, struct mu_error *err);
 
-/* At the end: group rules finish; then the counters and the result by CHECKS.md §1. */
+/* Adds what another run of the same ready pack has seen of other records of the same source. Neither may be finished;
+ * `other` is left as it was, and so are both readers. */
+MU_MUST bool mu_run_merge(struct mu_run *into, const struct mu_run *other, struct mu_error *err);
+
+/* At the end: group rules finish, with their findings; then the counters and the result by CHECKS.md §1. */
 MU_MUST bool mu_run_finish(struct mu_run *run, struct mu_error *err);
 enum mu_result mu_run_result(const struct mu_run *run);
 /* Sorted by rule id; DQ.RECORD among them if there were bad records. Borrowed from run and pack. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Inside of a run, for its two files: run.c feeds and judges records, checkpoint.c saves and restores. */
+/* Inside of a run, for its files: run.c feeds and judges records, verdict.c sums up, checkpoint.c saves, restores and
+ * merges. */
 #ifndef MU_RUN_STATE_H
 #define MU_RUN_STATE_H
 
@@ -8,6 +9,12 @@
 struct run_sink {
     struct mu_sink base;
     struct mu_run *run;
+};
+
+/* The first records that failed, of a rule that tells them in one finding. */
+struct run_samples {
+    struct mu_sample at[MU_SAMPLES_MAX];
+    size_t count;
 };
 
 struct mu_run {
@@ -20,7 +27,11 @@ struct mu_run {
     struct run_sink sink;
     void **states;                 /* by rule of ready; NULL for one that does not run */
     struct mu_rule_counts *counts; /* by rule of ready; one more for DQ.RECORD */
-    struct mu_value *values;       /* of a typed pack: the reader's with what is invalid marked */
+    struct mu_value *values;       /* for plugins that read typed columns: the reader's with what is invalid marked */
+    struct mu_frame frame;         /* of the expressions */
+    struct run_samples **samples;  /* by rule of ready; NULL but for rules with `mostly` */
+    mu_run_drain *drain;
+    void *drain_context;
 
     const struct ready_rule *rule; /* at work, for the sink */
     const struct mu_record *record;
@@ -37,5 +48,10 @@ struct mu_run {
 
 /* Where its records begin and end: a shard's range, or the whole source. */
 int64_t run_from(const struct mu_run *run);
+void run_add_sample(struct run_samples *samples, const struct mu_sample *sample);
+/* Makes one verdict out of the verdicts about records, for a rule with `mostly`. */
+MU_MUST bool run_settle_mostly(struct mu_run *run, size_t rule, struct mu_error *err);
+/* The result by CHECKS.md part 1, and the counters in the order of the rules' ids. */
+void run_sum_up(struct mu_run *run);
 
 #endif

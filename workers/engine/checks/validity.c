@@ -21,8 +21,10 @@ static bool dates_readable(const struct mu_list_data *list, int column, const ch
 bool mu_validity_configure(struct mu_validity *out, const struct mu_list_data *list, const char *pointer,
                            struct mu_error *err)
 {
-    struct mu_validity v = {list, mu_list_column(list, "from"), mu_list_column(list, "to")};
-    if (!dates_readable(list, v.from, pointer, err) || !dates_readable(list, v.to, pointer, err))
+    struct mu_validity v = {list, mu_list_column(list, "from"), mu_list_column(list, "to"),
+                            mu_list_column(list, "status"), mu_list_column(list, "expiry")};
+    if (!dates_readable(list, v.from, pointer, err) || !dates_readable(list, v.to, pointer, err) ||
+        (v.status >= 0 && !dates_readable(list, v.expiry, pointer, err)))
         return false;
     *out = v;
     return true;
@@ -33,7 +35,11 @@ bool mu_validity_holds(const struct mu_validity *v, size_t row, int32_t day)
     int32_t bound;
     if (v->from >= 0 && mu_date_parse(mu_list_value(v->list, row, v->from), &bound) && day < bound)
         return false;
-    return !(v->to >= 0 && mu_date_parse(mu_list_value(v->list, row, v->to), &bound) && day >= bound);
+    if (v->to >= 0 && mu_date_parse(mu_list_value(v->list, row, v->to), &bound) && day >= bound)
+        return false;
+    if (v->status < 0 || !mu_span_is(mu_list_value(v->list, row, v->status), "EXPIRED"))
+        return true;
+    return v->expiry >= 0 && mu_date_parse(mu_list_value(v->list, row, v->expiry), &bound) && day < bound;
 }
 
 int64_t mu_validity_find(const struct mu_validity *v, struct mu_span key, int32_t day)

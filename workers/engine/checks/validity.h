@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Is a row of a list in force on a day? By its columns `from` (the first day) and `to` (the first day on
- * which it no longer is); empty, or no such column: without bound. */
+ * which it no longer is); empty, or no such column: without bound. A row whose `status` is EXPIRED (ISO 10383) is
+ * so from the day in `expiry` on, or always if there is none. */
 #ifndef MU_VALIDITY_H
 #define MU_VALIDITY_H
 
@@ -8,7 +9,7 @@
 
 struct mu_validity {
     const struct mu_list_data *list;
-    int from, to; /* columns, or -1 */
+    int from, to, status, expiry; /* columns, or -1 */
 };
 
 /* MU_REJECTED with `pointer` if a date in the list is none: the record functions need not look again. */

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/type.h"
+
+static const char *const names[] = {"text", "decimal", "date", "timestamp", "bool", "duration", "missing"};
+
+const char *mu_type_name(enum mu_type t)
+{
+    return names[t];
+}
+
+bool mu_type_find(const char *name, enum mu_type *out)
+{
+    for (size_t i = 0; name && i <= MU_TYPE_BOOL; i++) {
+        if (strcmp(names[i], name) == 0) {
+            *out = (enum mu_type)i;
+            return true;
+        }
+    }
+    return false;
+}
