@@ -184,8 +184,14 @@ __attribute__((unused)) static void rig_run(struct rig *rig, struct mu_span byte
     struct mu_run *run = NULL;
     const size_t end = rig->task.has_shard ? (size_t)rig->task.shard.to : bytes.len;
     if (rig_start(rig, &run, bytes, chunk, &err) && rig_feed(run, bytes, end, chunk, 0, findings, &err) &&
-        mu_run_finish(run, &err))
+        mu_run_finish(run, &err)) {
+        int64_t count; /* what group rules have found at the end */
+        const struct mu_span rest = mu_run_findings(run, &count);
+        if (count && findings->len)
+            mu_text_putc(findings, ',');
+        mu_text_add(findings, rest);
         rig_summary(run, summary);
+    }
     else
         mu_text_addf(summary, "%s: %s %s", mu_fault_name(err.fault), err.code, err.text);
     mu_run_free(run);

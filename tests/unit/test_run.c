@@ -20,7 +20,7 @@ static const char pack_text[] =
     "\"lei\"}},"
     "{\"id\":\"A.RANGE\",\"severity\":\"medium\",\"check\":\"range\",\"with\":{\"column\":\"amount\",\"max\":"
     "\":most\"},"
-    "\"message\":\"{amount} is above {most} {nothing}\"},"
+    "\"message\":\"{amount} is above {most}\"},"
     "{\"id\":\"S.SIDE\",\"severity\":\"info\",\"check\":\"in_set\",\"with\":{\"column\":\"side\",\"values\":["
     "\"B\",\"S\"]}},"
     "{\"id\":\"S.OFF\",\"severity\":\"info\",\"mode\":\"off\",\"check\":\"not_null\",\"with\":{\"column\":"
@@ -70,7 +70,7 @@ TAP_TEST(counters_findings_and_the_result_are_as_worked_out_by_hand)
     CHECK_TEXT(mu_json_text(f, "rule"), "A.RANGE");
     CHECK_TEXT(mu_json_text(f, "outcome"), "fail");
     CHECK_TEXT(mu_json_text(f, "severity"), "medium");
-    CHECK_TEXT(mu_json_text(f, "message"), "100.01 is above 100.00 {nothing}");
+    CHECK_TEXT(mu_json_text(f, "message"), "100.01 is above 100.00");
     CHECK_INT(mu_json_int(f, "record_no", 0), 2);
     CHECK_INT(mu_json_int(f, "line", 0), 3);
     CHECK_TEXT(mu_json_text(json_object_get(json_object_get(f, "evidence"), "columns"), "amount"), "100.01");
@@ -284,9 +284,39 @@ static void refused_pack(const char *rule, const char *pointer, const char *text
 
 TAP_TEST(what_a_pack_may_not_say_is_refused_with_its_place)
 {
-    refused_pack("\"expr\":\"not is_missing(a)\"", "/rules/0/expr", "comes with a later version");
-    refused_pack("\"check\":\"lei\",\"with\":{\"column\":\"a\"},\"mostly\":\"0.5\"", "/rules/0/mostly",
-                 "comes with a later version");
+    refused_pack("\"mostly\":\"0.5\"", "/rules/0", "expected one of expr, having, value and check, found none");
+    refused_pack("\"expr\":\"a = 'x'\",\"check\":\"lei\"", "/rules/0/check", "found \"check\" beside \"expr\"");
+    refused_pack("\"expr\":\"a\"", "/rules/0/expr", "expected an expression that is bool, found one that is text");
+    refused_pack("\"expr\":\"is_missing(b)\"", "/rules/0/expr", "character 12, at \"b\": expected a column");
+    refused_pack("\"expr\":\"a = 'x'\",\"where\":\"1 = '1'\"", "/rules/0/where", "expected decimal as before");
+    refused_pack("\"expr\":\"a = 'x'\",\"evidence\":{\"n\":\"len(1)\"}", "/rules/0/evidence/n", "expected text");
+    refused_pack("\"expr\":\"a = 'x'\",\"evidence\":{\"n\":\"count()\"}", "/rules/0/evidence/n", "an aggregate stands in");
+    refused_pack("\"expr\":\"a = 'x'\",\"message\":\"it is {n}\"", "/rules/0/message", "{n} is no column");
+    refused_pack("\"expr\":\"a = 'x'\",\"group_by\":{\"k\":\"a\"}", "/rules/0/group_by", "is for a rule with having or value");
+    refused_pack("\"expr\":\"a = 'x'\",\"with\":{}", "/rules/0/with", "is for a rule with check");
+    refused_pack("\"expr\":\"a = 'x'\",\"mostly\":\"1.5\"", "/rules/0/mostly", "expected a decimal from 0 to 1");
+    refused_pack("\"having\":\"count() > 1\",\"mostly\":\"0.5\"", "/rules/0/mostly", "judge single records");
+    refused_pack("\"having\":\"a = 'x'\",\"group_by\":{\"k\":\"a\"}", "/rules/0/having", "expected a key of the group");
+    refused_pack("\"having\":\"sum(count()) > 1\"", "/rules/0/having", "an aggregate stands in having");
+    refused_pack("\"having\":\"sum(len(b)) > 1\"", "/rules/0/having", "expected a column");
+    refused_pack("\"having\":\"k = 'x'\",\"group_by\":{\"k\":\"1d\"}", "/rules/0/group_by/k", "found duration");
+    refused_pack("\"value\":\"count()\"", "/rules/0/bands/0", "expected 2 to 16 bands");
+    refused_pack("\"value\":\"count()\",\"bands\":[{\"lt\":\"2\",\"outcome\":\"pass\"},{\"lt\":\"3\",\"outcome\":\"fail\"}]",
+                 "/rules/0/bands/1", "no \"lt\" in the last band");
+    refused_pack("\"value\":\"count()\",\"bands\":[{\"lt\":\"3\",\"outcome\":\"pass\"},{\"lt\":\"2\",\"outcome\":\"warn\"},{\"outcome\":\"fail\"}]",
+                 "/rules/0/bands/1", "bounds that rise");
+    refused_pack("\"having\":\"count() > 1\",\"bands\":[{\"lt\":\"2\",\"outcome\":\"pass\"},{\"outcome\":\"fail\"}]", "/rules/0/bands",
+                 "is for a rule with value");
+    refused_pack("\"having\":\"count() > 1\",\"group_by\":{\"k\":\"a\"},\"window\":{\"on\":\"k\",\"size\":\"7\"}", "/rules/0/window/on",
+                 "a date or a whole number");
+    refused_pack("\"having\":\"count() > 1\",\"group_by\":{\"k\":\"len(a)\"},\"window\":{\"on\":\"k\",\"size\":\"7d\"}", "/rules/0/window/size",
+                 "expected a whole number");
+    refused_pack("\"having\":\"count() > 1\",\"group_by\":{\"k\":\"to_date(a)\"},\"window\":{\"on\":\"k\",\"size\":\"7\"}", "/rules/0/window/size",
+                 "expected a number of days");
+    refused_pack("\"having\":\"count() > 1\",\"group_by\":{\"k\":\"a\"},\"window\":{\"on\":\"a\",\"size\":\"7d\"}", "/rules/0/window/on",
+                 "windows over the times of single records come with a later version");
+    refused_pack("\"check\":\"unique\",\"with\":{\"columns\":[\"b\"]}", "/rules/0/with/columns/0", "expected a column of the pack");
+    refused_pack("\"check\":\"unique\",\"with\":{\"columns\":[\"a\",\"a\"]}", "/rules/0/with/columns/1", "once");
     refused_pack("\"check\":\"lie\",\"with\":{\"column\":\"a\"}", "/rules/0/check",
                  "there is no check \"lie\"");
     refused_pack("\"check\":\"lei\",\"with\":{\"column\":\"b\"}", "/rules/0/with/column", "");

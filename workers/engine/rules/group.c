@@ -168,7 +168,9 @@ static void judge(struct state *s, const struct mu_group *group, struct mu_found
     for (size_t i = 0; i < rule->aggregates.count; i++)
         found->at_least |= group->totals[i].saturated;
     if (found->verdict == MU_V_PASS && (found->missing || found->invalid || !group->records))
-        found->verdict = found->invalid ? MU_V_ERROR : MU_V_NOT_EVALUATED;
+        found->verdict = MU_V_NOT_EVALUATED;
+    if (found->verdict == MU_V_NOT_EVALUATED && found->invalid)
+        found->verdict = MU_V_ERROR;
 }
 
 /* Puts the group in front of the frame, and its verdict in *found. */
