@@ -2,8 +2,12 @@
 /* What a running task leaves behind on its way: batches of findings, and checkpoints that count only findings
  * that are confirmed. */
 #include "base/clock.h"
+#include "base/log.h"
 #include "daemon/failpoint.h"
+#include "state_parts.h"
 #include "work.h"
+
+#define RUN_STATE_MAX ((size_t)512 << 20)
 
 bool mu_work_still_ours(struct mu_work *k, struct mu_error *err)
 {
@@ -110,13 +114,10 @@ static void put_resumes(const struct mu_progress *p, struct mu_text *t)
     mu_text_putc(t, ']');
 }
 
-static bool write_checkpoint(const struct mu_work *k, struct mu_text *t, struct mu_error *err)
+static bool write_checkpoint(const struct mu_work *k, struct mu_span run, struct mu_text *t, struct mu_error *err)
 {
     char text[MU_SHA_STATE_MAX], hex[MU_DIGEST_HEX], started[MU_RFC3339_MAX];
-    MU_AUTO(mu_text_free) struct mu_text run = MU_TEXT((size_t)1 << 20);
     struct mu_position at = k->plan ? mu_plan_position(k->plan) : mu_run_position(k->run);
-    if (k->plan ? !mu_plan_save(k->plan, &run, err) : !mu_run_save(k->run, &run, err))
-        return false;
     mu_text_putc(t, '{');
     mu_json_put_int(t, "format", MU_CHECKPOINT_FORMAT);
     if (!k->plan) {
@@ -125,7 +126,7 @@ static bool write_checkpoint(const struct mu_work *k, struct mu_text *t, struct 
     }
     mu_json_put_int(t, "source_size", k->source->size);
     mu_json_put_text(t, "stage", k->plan ? "plan" : "scan");
-    mu_json_put_raw(t, "run", mu_text_span(&run));
+    mu_json_put_raw(t, "run", run);
     if (!k->plan) {
         mu_sha_save(&k->sha, text);
         mu_json_put_text(t, "sha", text);
@@ -141,21 +142,50 @@ static bool write_checkpoint(const struct mu_work *k, struct mu_text *t, struct 
     return mu_text_ok(t, err);
 }
 
+/* What the checkpoint says of the run: its state, or where that lies. False with MU_UNAVAILABLE: it could not be put
+ * there. */
+static bool write_run(struct mu_work *k, struct mu_text *out, struct mu_error *err)
+{
+    MU_AUTO(mu_text_free) struct mu_text state = MU_TEXT(RUN_STATE_MAX);
+    if (k->plan)
+        return mu_plan_save(k->plan, out, err);
+    if (!mu_run_save(k->run, &state, err))
+        return false;
+    if (state.len > MU_STATE_INLINE_MAX)
+        return mu_work_still_ours(k, err) && mu_state_parts_put(k->progress, mu_text_span(&state), out, err);
+    mu_text_add(out, mu_text_span(&state));
+    return mu_text_ok(out, err);
+}
+
+/* A state that takes long to store is stored less often: at most a tenth of the time goes into it. */
+static int64_t pause_after(const struct mu_work *k, int64_t began_ms)
+{
+    const int64_t usual = k->w->config->worker_checkpoint_ms, took = mu_clock_ms() - began_ms;
+    return took * 10 > usual ? took * 10 : usual;
+}
+
 bool mu_work_checkpoint(struct mu_work *k, bool release, struct mu_error *err)
 {
-    MU_AUTO(mu_text_free) struct mu_text t = MU_TEXT((size_t)1 << 20);
+    MU_AUTO(mu_text_free) struct mu_text t = MU_TEXT((size_t)1 << 20), run = MU_TEXT((size_t)1 << 20);
     struct mu_error large = {0};
+    const int64_t began_ms = mu_clock_ms();
     if (k->run && !mu_work_flush_findings(k, err))
         return false;
     if (!mu_results_confirm(k->w->results, err))
         return false;
     MU_FAILPOINT("worker.findings_sent");
     k->checkpoint_ms = mu_clock_ms() + k->w->config->worker_checkpoint_ms;
-    if (!write_checkpoint(k, &t, &large)) /* beyond what the bucket takes: the last one stays */
+    if (!write_run(k, &run, &large) || !write_checkpoint(k, mu_text_span(&run), &t, &large)) {
+        if (large.fault == MU_LOST)
+            return mu_fail_code(err, large.fault, large.code, "%s", large.text);
+        /* beyond what the bucket takes, or no room or broker for the parts: the last one stays */
+        mu_log_failure(MU_WARNING, &large, "going on from the checkpoint before");
         return release ? mu_work_release(k, err) : true;
+    }
     while (!mu_progress_save(k->progress, mu_text_span(&t), err))
         if (!mu_worker_retry(k->w, err))
             return false;
+    k->checkpoint_ms = mu_clock_ms() + pause_after(k, began_ms);
     mu_lease_renewed(k->d);
     MU_FAILPOINT("worker.checkpoint");
     return !release || mu_work_release(k, err);

@@ -11,9 +11,20 @@ struct mu_reader_limits mu_work_limits(const struct mu_work *k)
                                      .fields = (size_t)k->task->terms->fields};
 }
 
+/* What rules over groups find at the end may be much. */
+static bool drain(void *context, struct mu_run *run, struct mu_error *err)
+{
+    struct mu_work *k = context;
+    (void)run;
+    mu_lease_moved(k->w->lease);
+    return mu_work_flush_findings(k, err);
+}
+
 bool mu_work_open_run(struct mu_work *k, struct mu_error *err)
 {
-    const struct mu_run_setup setup = {.task = k->task,
+    const struct mu_run_setup setup = {.drain = drain,
+                                       .drain_context = k,
+                                       .task = k->task,
                                        .ready = k->ready,
                                        .limits = mu_work_limits(k),
                                        .source_digest =
@@ -51,7 +62,8 @@ static bool run_source(struct mu_work *k, struct mu_error *err)
     if (!k->chunk)
         return mu_fail(err, MU_BROKEN, "out of memory");
     k->checkpoint_ms = mu_clock_ms() + k->w->config->worker_checkpoint_ms;
-    if (k->task->stage == MU_STAGE_PLAN && k->source->size > k->task->terms->shard_bytes)
+    if (k->task->stage == MU_STAGE_PLAN && k->source->size > k->task->terms->shard_bytes &&
+        !mu_ready_is_whole(k->ready))
         return mu_work_plan(k, err);
     return mu_work_scan(k, err);
 }

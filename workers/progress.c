@@ -2,6 +2,7 @@
 #include "progress.h"
 #include "base/clock.h"
 #include "daemon/failpoint.h"
+#include "state_parts.h"
 
 #define STATE_MAX ((size_t)1 << 20)
 
@@ -68,6 +69,7 @@ void mu_progress_init(struct mu_progress *p, struct mu_bus *bus, const struct mu
     p->sequence = 0;
     p->generation = mu_bus_generation(bus);
     p->stored = false;
+    p->places = 0;
     p->crashes = 0;
     p->checkpoint = MU_TEXT(STATE_MAX);
     p->resume = NULL;
@@ -220,6 +222,7 @@ bool mu_progress_assert(struct mu_progress *p, struct mu_error *err)
 void mu_progress_purge(struct mu_progress *p)
 {
     struct mu_error ignored = {0};
+    mu_state_parts_drop(p);
     if (p->stored && p->generation == mu_bus_generation(p->bus)) /* else it is left to the leader's sweep */
         (void)!mu_kv_purge(p->bus, MU_BUCKET_STATE, p->task->id_text, p->sequence, &ignored);
     p->stored = false;

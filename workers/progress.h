@@ -54,6 +54,7 @@ struct mu_progress {
     uint64_t generation; /* of the bus when that was learnt: after a reconnect the store may have gone back, and
                             the same number may be another's write */
     bool stored;       /* something of ours is there: to be purged at the end */
+    unsigned places;   /* bit i: parts of the state may lie in place i of MUSTER_PARTIALS (state_parts.h) */
     int64_t crashes;
     struct mu_text checkpoint; /* last one written or taken over, as JSON; empty: none */
     json_t *resume;            /* owned: the checkpoint to go on from; NULL: from the beginning */

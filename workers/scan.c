@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "daemon/failpoint.h"
+#include "state_parts.h"
 #include "work.h"
 
 size_t mu_work_piece(const struct mu_work *k, int64_t left)
@@ -91,7 +92,13 @@ static bool restore(struct mu_work *k, struct mu_position *at, struct mu_error *
     if (!mu_digest_equal(&pin, &k->input))
         return mu_reject(err, "source_changed", "", "the source is not what the earlier agents read");
     struct mu_sha sha;
-    if (mu_run_restore(k->run, json_object_get(p->resume, "run"), &why) &&
+    MU_AUTO(mu_json_free) json_t *run = NULL;
+    while (!mu_state_parts_get(p, json_object_get(p->resume, "run"), &run, &why) && why.fault == MU_UNAVAILABLE) {
+        mu_error_clear(&why);
+        if (!mu_worker_retry(k->w, err))
+            return false;
+    }
+    if (run && mu_run_restore(k->run, run, &why) &&
         mu_sha_restore(&sha, mu_json_span(p->resume, "sha"))) {
         k->sha = sha;
         *at = mu_run_position(k->run);

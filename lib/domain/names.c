@@ -83,6 +83,11 @@ void mu_inbox_of(char *out, const char *role)
     fill(out, "_INBOX_%s", role);
 }
 
+void mu_subject_state(char *out, const char *job_id, unsigned place, const char *task_id)
+{
+    fill(out, "muster.partial.%s.state-%u.%s", job_id, place, task_id);
+}
+
 void mu_subject_event(char *out, const char *what)
 {
     fill(out, "muster.event.%s", what);

@@ -47,6 +47,8 @@ void mu_token_from(const char *text, char out[MU_TOKEN_MAX]);
 void mu_subject_task(char *out, const char *queue, enum mu_priority p, const char *ride_id);
 void mu_subject_result(char *out, const char *queue, const char *ride_id);
 void mu_subject_finding(char *out, const char *queue, const char *task_id);
+/* Parts of a task's state that is too large for its key, in one of two places that take turns (0, 1). */
+void mu_subject_state(char *out, const char *job_id, unsigned place, const char *task_id);
 void mu_subject_control(char *out, const char *agent);
 void mu_inbox_of(char *out, const char *role); /* "_INBOX_<role>": what a role may subscribe to is below it */
 void mu_subject_event(char *out, const char *what); /* "job.accepted" */

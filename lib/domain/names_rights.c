@@ -146,6 +146,8 @@ static const struct row table[] = {
     {WORKER, ACK, MU_STREAM_TASKS ".w-<queue>-<priority>"},
     {WORKER, PUB, "muster.result.<queue>.*"},
     {WORKER, PUB, "muster.finding.<queue>.*"},
+    {WORKER, PUB, MU_SUBJECTS_PARTIAL},
+    {WORKER, PUB, "<api>.DIRECT.GET." MU_STREAM_PARTIALS},
     {WORKER, PUB, "muster.event.task.>"},
     {WORKER, PUB, "muster.event.agent.>"},
     {WORKER, PUB, "<kv>" MU_BUCKET_STATE ".*"},

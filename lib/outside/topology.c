@@ -180,8 +180,9 @@ static bool streams(struct builder *b, struct mu_error *err)
                             MU_SUBJECTS_FINDING, "max_age", (json_int_t)(14 * DAY_NS), "max_bytes",
                             (json_int_t)c->stream_results_bytes, "allow_direct", 1, "deny_delete", 1), err) &&
            stream(b, "stream",
-                  json_pack("{s:s,s:[s],s:I,s:I,s:b}", "name", MU_STREAM_PARTIALS, "subjects", MU_SUBJECTS_PARTIAL, "max_age",
-                            (json_int_t)(7 * DAY_NS), "max_bytes", (json_int_t)c->stream_partials_bytes, "allow_direct", 1), err) &&
+                  json_pack("{s:s,s:[s],s:I,s:I,s:b,s:b}", "name", MU_STREAM_PARTIALS, "subjects", MU_SUBJECTS_PARTIAL, "max_age",
+                            (json_int_t)(7 * DAY_NS), "max_bytes", (json_int_t)c->stream_partials_bytes, "allow_direct", 1,
+                            "allow_rollup_hdrs", 1), err) &&
            stream(b, "stream",
                   json_pack("{s:s,s:[s],s:s,s:I,s:I,s:b}", "name", MU_STREAM_EVENTS, "subjects", MU_SUBJECTS_EVENT, "discard", "old",
                             "max_age", (json_int_t)(14 * DAY_NS), "max_bytes", (json_int_t)c->stream_events_bytes, "allow_direct", 1), err);

@@ -3,15 +3,13 @@
 """Stories of agents without dispatcher and recorder: `tests/live/worker_alone.py [STORY...]`. Prints TAP."""
 import json
 import os
-import shutil
 import signal
 import sys
 import time
-import traceback
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from worker_rig import BUILD, THREADS, Rig, check_schema, determined, new_id, sha, wait_until  # noqa: E402
+from worker_rig import Rig, check_schema, determined, new_id, run_stories, sha, wait_until  # noqa: E402
 
 ROWS = 20000
 SLOW = {"worker__read_limit": "2MiB"}  # so that a file of half a megabyte lasts for some checkpoints
@@ -457,38 +455,5 @@ def an_idle_agent_says_that_the_broker_stands_still(rig):
     assert agent.alive(), agent.tail()
 
 
-def main(words):
-    if not shutil.which("nats-server"):
-        print("1..0 # SKIP nats-server is not installed")
-        return 0
-    if THREADS:
-        with open(os.path.join(BUILD, "workers", "muster-worker"), "rb") as f:
-            assert b"__tsan_init" in f.read(), "this build is without ThreadSanitizer and would prove nothing"
-    stories = [f for f in list(globals().values()) if callable(f) and getattr(f, "__module__", "") == "__main__"
-               and f.__code__.co_varnames[:f.__code__.co_argcount] == ("rig",)]
-    stories = [s for s in stories if not words or s.__name__ in words]
-    print(f"1..{len(stories)}", flush=True)
-    failed = 0
-    for number, story in enumerate(stories, 1):
-        rig = Rig()
-        try:
-            story(rig)
-            races = rig.races()
-            assert not races, races
-            print(f"ok {number} - {story.__name__}", flush=True)
-        except Exception:  # the others go on
-            failed += 1
-            for line in traceback.format_exc().splitlines():
-                print("# " + line)
-            for agent in rig.agents:
-                print(f"# --- {agent.name}")
-                for line in agent.tail().splitlines():
-                    print("# " + line)
-            print(f"not ok {number} - {story.__name__}", flush=True)
-        finally:
-            rig.close()
-    return 1 if failed else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(run_stories(globals(), sys.argv[1:]))

@@ -9,8 +9,10 @@ import select
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
+import traceback
 
 from natsclient import Nats
 
@@ -145,6 +147,7 @@ class Rig:
             assert "error" not in got, got
         stream("MUSTER_TASKS", ["muster.task.>"], retention="workqueue")
         stream("MUSTER_RESULTS", ["muster.result.>", "muster.finding.>"])
+        stream("MUSTER_PARTIALS", ["muster.partial.>"], allow_rollup_hdrs=True)
         stream("MUSTER_EVENTS", ["muster.event.>"], discard="old")
         for bucket in ("state", "agents", "packs", "policy"):
             stream(f"KV_muster_{bucket}", [f"$KV.muster_{bucket}.>"], max_msgs_per_subject=1, allow_rollup_hdrs=True,
@@ -285,3 +288,37 @@ def determined(outcome):
     """What every run of a task must agree on."""
     keys = ("result", "reason", "input_digest", "records", "bad", "skipped", "bytes", "findings_total", "rules", "plan")
     return {k: outcome.get(k) for k in keys}
+
+
+def run_stories(names, words):
+    """Runs what takes a rig, each with one of its own, in the order of the file; prints TAP."""
+    if not shutil.which("nats-server"):
+        print("1..0 # SKIP nats-server is not installed")
+        return 0
+    if THREADS:
+        with open(os.path.join(BUILD, "workers", "muster-worker"), "rb") as f:
+            assert b"__tsan_init" in f.read(), "this build is without ThreadSanitizer and would prove nothing"
+    stories = [f for f in list(names.values()) if callable(f) and getattr(f, "__module__", "") == names["__name__"]
+               and f.__code__.co_varnames[:f.__code__.co_argcount] == ("rig",)]
+    stories = [s for s in stories if not words or s.__name__ in words]
+    print(f"1..{len(stories)}", flush=True)
+    failed = 0
+    for number, story in enumerate(stories, 1):
+        rig = Rig()
+        try:
+            story(rig)
+            races = rig.races()
+            assert not races, races
+            print(f"ok {number} - {story.__name__}", flush=True)
+        except Exception:  # the others go on
+            failed += 1
+            for line in traceback.format_exc().splitlines():
+                print("# " + line)
+            for agent in rig.agents:
+                print(f"# --- {agent.name}")
+                for line in agent.tail().splitlines():
+                    print("# " + line)
+            print(f"not ok {number} - {story.__name__}", flush=True)
+        finally:
+            rig.close()
+    return 1 if failed else 0

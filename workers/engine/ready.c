@@ -485,6 +485,11 @@ const struct mu_digest *mu_ready_digest(const struct mu_ready *ready)
     return &ready->digest;
 }
 
+bool mu_ready_is_whole(const struct mu_ready *ready)
+{
+    return mu_pack_is_whole(ready->pack);
+}
+
 void mu_ready_free(struct mu_ready *ready)
 {
     if (!ready)

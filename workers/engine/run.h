@@ -28,6 +28,8 @@ struct mu_ready_setup {
 MU_MUST bool mu_ready_new(struct mu_ready **out, const struct mu_ready_setup *setup, struct mu_error *err);
 /* Digest over all that a pack is made ready with: pack, lists, params, as_of. Equal digests, equal rules. */
 const struct mu_digest *mu_ready_digest(const struct mu_ready *ready);
+/* Must one task see all records of a job (mu_pack_is_whole)? Then its source is not cut, however large. */
+bool mu_ready_is_whole(const struct mu_ready *ready);
 void mu_ready_free(struct mu_ready *ready);
 MU_DEFINE_AUTO(struct mu_ready, mu_ready_free)
 
