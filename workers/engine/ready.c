@@ -332,7 +332,10 @@ static bool configure_expr(struct mu_ready *r, struct mu_linker *l, struct ready
         return no_memory(err);
     read_expr(r, reading, rr->rule->expr);
     rr->conf = conf;
-    return mu_link(&conf->expr, l, rr->rule->expr, "/expr", err);
+    if (!mu_link(&conf->expr, l, rr->rule->expr, "/expr", err))
+        return false;
+    rr->expr = conf->expr;
+    return true;
 }
 
 static bool configure_group(struct mu_ready *r, struct mu_linker *l, struct ready_rule *rr, struct reading *reading,

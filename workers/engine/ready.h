@@ -10,6 +10,7 @@ struct ready_rule {
     const struct mu_rule *rule;
     const void *conf;
     const struct mu_op *where; /* NULL: every record */
+    const struct mu_op *expr;  /* of an expr rule */
     const struct mu_op **evidence; /* by evidence of the rule */
     enum mu_mask *evidence_masks;
     enum mu_mask key_masks[MU_GROUP_KEYS_MAX]; /* of a group rule */
