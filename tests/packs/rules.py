@@ -10,7 +10,7 @@ import language
 import reference_data as data
 from language import INVALID, MISSING, canonical, no_value
 
-ROOT = data.ROOT
+PACK_FOLDER = os.path.join(data.ROOT, "workers", "packs")
 COUNTS = ("pass", "warn", "fail", "error", "not_evaluated", "out_of_scope")
 # the column of a plugin that is an identifier, and how it is judged without the plugin
 PLUGINS = {name: test for name, test in data.IDENTIFIERS.items()}
@@ -26,8 +26,14 @@ def unique_keys(pairs):
     return out
 
 
-def load(name):
-    with open(os.path.join(ROOT, "workers", "packs", name + ".json"), encoding="utf-8") as f:
+def newest(pack):
+    """name@version of the last version that is shipped."""
+    names = [n[:-5] for n in os.listdir(PACK_FOLDER) if n.startswith(pack + "@") and n.endswith(".json")]
+    return max(names, key=lambda n: [int(part) for part in n.split("@")[1].split(".")])
+
+
+def load(name, folder=None):
+    with open(os.path.join(folder or PACK_FOLDER, name + ".json"), encoding="utf-8") as f:
         return Pack(json.load(f, object_pairs_hook=unique_keys))
 
 
@@ -201,19 +207,22 @@ class Run:
                 groups.setdefault(tuple(canonical(v) for v in values), (values, []))[1].append(context)
         if not keys:
             groups.setdefault((), ([], []))
+        windows = self.windows(keys, groups) if "window" in self.rule else None
         for key, (values, records) in sorted(groups.items(), key=lambda g: [k.encode() for k in g[0]]):
-            if "window" in self.rule:
-                records = self.window(keys, key, values, groups)
-            self.group(keys, key, values, records)
+            self.group(keys, key, values, windows[key] if windows else records)
 
-    def window(self, keys, key, values, groups):
+    def windows(self, keys, groups):
+        """Key -> the records of all groups with the same other keys that lie in its window."""
         on, size = keys.index(self.rule["window"]["on"]), language.parse(self.rule["window"]["size"])[2]
-        end, out = values[on], []
-        begin = end - datetime.timedelta(int(size) // (86400 * 1000000)) if isinstance(end, datetime.date) else end - size
-        for other, (others, records) in groups.items():
-            if other[:on] == key[:on] and other[on + 1:] == key[on + 1:] and begin < others[on] <= end:
-                out += records
-        return sorted(out, key=lambda context: context.record_no)
+        others, out = {}, {}
+        for key, (values, records) in groups.items():
+            others.setdefault(key[:on] + key[on + 1:], []).append((values[on], records))
+        for key, (values, _) in groups.items():
+            end = values[on]
+            begin = end - datetime.timedelta(int(size) // (86400 * 1000000)) if isinstance(end, datetime.date) else end - size
+            inside = [c for at, records in others[key[:on] + key[on + 1:]] if begin < at <= end for c in records]
+            out[key] = sorted(inside, key=lambda context: context.record_no)
+        return out
 
     def group(self, keys, key, values, records):
         group, named = Group(self.pack, records), dict(zip(keys, values))
