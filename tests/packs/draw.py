@@ -49,7 +49,8 @@ class Draw:
     # --- identifiers ---
 
     def isin(self, prefix=None):
-        body = (prefix or self.one(("GB", "DE", "FR", "XS", "NL", "JP", "CH", "IE", "SE"))) + self.some(LETTERS + DIGITS, 9)
+        body = (prefix or self.one(("GB", "DE", "FR", "XS", "NL", "JP", "CH", "IE", "SE"))) + self.some(LETTERS + DIGITS,
+                                                                                                        9)
         return body + str(-data.luhn_sum(data.spelled(body)) % 10)
 
     def cusip(self):
@@ -73,12 +74,14 @@ class Draw:
         return body + "%02d" % (98 - int(data.spelled(body + "00")) % 97)
 
     def iban(self):
-        country, bank, digits = self.one((("DE", 0, 18), ("GB", 4, 14), ("NL", 4, 10), ("AT", 0, 16), ("DK", 0, 14), ("IE", 4, 14)))
+        country, bank, digits = self.one((("DE", 0, 18), ("GB", 4, 14), ("NL", 4, 10), ("AT", 0, 16), ("DK", 0, 14),
+                                          ("IE", 4, 14)))
         body = self.some(LETTERS, bank) + self.some(DIGITS, digits)
         return "%s%02d%s" % (country, 98 - int(data.spelled(body + country + "00")) % 97, body)
 
     def bic(self):
-        return self.some(LETTERS, 4) + self.one(("DE", "GB", "FR", "NL", "CH")) + self.some(LETTERS + DIGITS, 2) + self.one(("", "XYZ"))
+        return self.some(LETTERS, 4) + self.one(("DE", "GB", "FR", "NL", "CH")) + self.some(LETTERS + DIGITS,
+                                                                                            2) + self.one(("", "XYZ"))
 
     # --- days ---
 

@@ -65,12 +65,14 @@ FUNCTIONS = {
     "fits": ([N, N, N], 0, B, fits),
     "upper": ([T], 0, T, lambda t: re.sub("[a-z]", lambda m: m[0].upper(), t)),
     "lower": ([T], 0, T, lambda t: re.sub("[A-Z]", lambda m: m[0].lower(), t)),
-    "trim": ([T], 0, T, lambda t: t.strip(" ")), "strip": ([T, T], 0, T, lambda t, u: "".join(c for c in t if c not in u)),
+    "trim": ([T], 0, T, lambda t: t.strip(" ")),
+    "strip": ([T, T], 0, T, lambda t, u: "".join(c for c in t if c not in u)),
     "substr": ([T, N, N], 0, T, lambda t, a, n: t[int(a) - 1:int(a) - 1 + int(n)]),
     "len": ([T], 0, N, lambda t: D(len(t))), "starts_with": ([T, T], 0, B, str.startswith),
     "ends_with": ([T, T], 0, B, str.endswith), "contains": ([T, T], 0, B, lambda t, u: u in t),
     "matches": ([T, T], 0, B, lambda t, p: bool(re.fullmatch(p, t, re.A))),
-    "to_decimal": ([T], 0, N, lambda t: language.read("decimal", t)), "to_date": ([T], 0, DT, lambda t: language.read("date", t)),
+    "to_decimal": ([T], 0, N, lambda t: language.read("decimal", t)),
+    "to_date": ([T], 0, DT, lambda t: language.read("date", t)),
     "date_of": ([TS, CAL], 0, DT, local_date),
     "bizday": ([TS, CAL, T], 1, DT, lambda ts, c, cutoff="24:00": c.bizday(ts, cutoff)),
     "is_bizday": ([DT, CAL], 0, B, lambda day, c: c.open_on(day) if c.covers(day) else INVALID),
@@ -97,7 +99,8 @@ class Scope:
                 raise Wrong("no %s %s" % (head, node[1]))
             return known[node[1]]
         if head == "negative":
-            return language.operator_type("-", ["decimal", self.kind(node[1])]) if self.kind(node[1]) != "duration" else "duration"
+            kind = self.kind(node[1])
+            return kind if kind == "duration" else language.operator_type("-", ["decimal", kind])
         if head == "call":
             return self.call_kind(node[1], node[2:])
         return language.operator_type(head, [self.kind(n) for n in node[1:]])
@@ -105,7 +108,8 @@ class Scope:
     def call_kind(self, name, arguments):
         if name in AGGREGATES and self.grouped is not None:
             kinds = [self.grouped.kind(n) for n in arguments]
-            wanted = {"count_if": ["bool"], "sum": ["decimal"], "avg": ["decimal"], "sum_if": ["decimal", "bool"]}.get(name)
+            wanted = {"count_if": ["bool"], "sum": ["decimal"], "avg": ["decimal"],
+                      "sum_if": ["decimal", "bool"]}.get(name)
             if (wanted and kinds != wanted) or len(kinds) > 2 or (not kinds and name != "count"):
                 raise Wrong("%s(%s)" % (name, ", ".join(kinds)))
             return kinds[0] if name in ("min", "max", "first", "last") else "decimal"

@@ -22,7 +22,8 @@ def as_json_lines(records, columns):
 def as_xml(records, columns):
     lines = ['<?xml version="1.0" encoding="UTF-8"?>', "<records>"]
     for record in records:
-        lines.append("<record>" + "".join("<%s>%s</%s>" % (c, escape(record[c]), c) for c in columns if c in record) + "</record>")
+        lines.append("<record>" + "".join("<%s>%s</%s>" % (c, escape(record[c]), c) for c in columns
+                                          if c in record) + "</record>")
     return "\n".join(lines + ["</records>", ""])
 
 
@@ -74,7 +75,8 @@ def put_party(new, get, side, first):
 
 
 def put_trade(new, get):
-    for path, column in (("OrdrTrnsmssn/TrnsmssnInd", 25), ("OrdrTrnsmssn/TrnsmttgBuyr", 26), ("OrdrTrnsmssn/TrnsmttgSellr", 27),
+    for path, column in (("OrdrTrnsmssn/TrnsmssnInd", 25), ("OrdrTrnsmssn/TrnsmttgBuyr", 26),
+                         ("OrdrTrnsmssn/TrnsmttgSellr", 27),
                          ("Tx/TradDt", 28), ("Tx/TradgCpcty", 29)):
         new.put(path, get("f%02d" % column))
     quantity = {"UNIT": "Unit", "NOML": "NmnlVal", "MONE": "MntryVal"}.get(get("f30_kind"))
@@ -85,7 +87,8 @@ def put_trade(new, get):
     if kind in ("PNDG", "NOAP"):
         new.put("Tx/Pric/NoPric/Pdg", kind)
     elif kind:
-        new.put("Tx/Pric/Pric/" + {"MONE": "MntryVal/Amt", "PCTG": "Pctg", "YIEL": "Yld", "BPNT": "BsisPts"}[kind], get("f33"), Ccy=get("f34"))
+        new.put("Tx/Pric/Pric/" + {"MONE": "MntryVal/Amt", "PCTG": "Pctg", "YIEL": "Yld", "BPNT": "BsisPts"}[kind],
+                get("f33"), Ccy=get("f34"))
     for path, column in (("Tx/NetAmt", 35), ("Tx/TradVn", 36), ("Tx/CtryOfBrnch", 37)):
         new.put(path, get("f%02d" % column))
     new.put("Tx/UpFrntPmt/Amt", get("f38"), Ccy=get("f39"))
@@ -97,8 +100,10 @@ def put_instrument(new, get):
     if not get("f43"):
         return new.put("FinInstrm/Id", get("f41"))
     general, deriv = "FinInstrm/Othr/FinInstrmGnlAttrbts/", "FinInstrm/Othr/DerivInstrmAttrbts/"
-    for path, column in ((general + "Id", 41), (general + "FullNm", 42), (general + "ClssfctnTp", 43), (general + "NtnlCcy", 44),
-                         ("FinInstrm/Othr/DebtInstrmAttrbts/MtrtyDt", 54), (deriv + "XpryDt", 55), (deriv + "PricMltplr", 46),
+    for path, column in ((general + "Id", 41), (general + "FullNm", 42), (general + "ClssfctnTp", 43),
+                         (general + "NtnlCcy", 44),
+                         ("FinInstrm/Othr/DebtInstrmAttrbts/MtrtyDt", 54), (deriv + "XpryDt", 55),
+                         (deriv + "PricMltplr", 46),
                          (deriv + "UndrlygInstrm/Othr/Sngl/ISIN", 47), (deriv + "OptnTp", 50)):
         new.put(path, get("f%02d" % column))
     new.put(deriv + "StrkPric/Pric/MntryVal/Amt", get("f51"), Ccy=get("f52"))
@@ -117,17 +122,20 @@ def put_new(tx, get):
     for first, element in ((57, "InvstmtDcsnPrsn"), (59, "ExctgPrsn")):
         new.put(element + "/Prsn/CtryOfBrnch", get("f%d" % (first + 1)))
         new.put(element + ("/Algo" if get("f%d_kind" % first) == "ALGO" else "/Prsn/Othr/Id"), get("f%d" % first))
-    for path, column in (("WvrInd", 61), ("ShrtSellgInd", 62), ("OTCPstTradInd", 63), ("RskRdcgTx", 64), ("SctiesFincgTxInd", 65)):
+    for path, column in (("WvrInd", 61), ("ShrtSellgInd", 62), ("OTCPstTradInd", 63), ("RskRdcgTx", 64),
+                         ("SctiesFincgTxInd", 65)):
         new.put("AddtlAttrbts/" + path, get("f%d" % column))
     new.put("TechAttrbts/RctDtTm", get("received_at"))
 
 
 def as_auth016(records, columns):
-    lines = ['<?xml version="1.0" encoding="UTF-8"?>', '<Document xmlns="urn:iso:std:iso:20022:tech:xsd:auth.016.001.01">', "<FinInstrmRptgTxRpt>"]
+    lines = ['<?xml version="1.0" encoding="UTF-8"?>',
+             '<Document xmlns="urn:iso:std:iso:20022:tech:xsd:auth.016.001.01">', "<FinInstrmRptgTxRpt>"]
     for record in records:
         tx = Element("Tx")
         if record["f01"] == "CANC":
-            for path, column in (("TxId", "f02"), ("ExctgPty", "f04"), ("SubmitgPty", "f06"), ("TechAttrbts/RctDtTm", "received_at")):
+            for path, column in (("TxId", "f02"), ("ExctgPty", "f04"), ("SubmitgPty", "f06"),
+                                 ("TechAttrbts/RctDtTm", "received_at")):
                 tx.put("Cxl/" + path, record.get(column))
         else:
             put_new(tx, record.get)

@@ -28,7 +28,8 @@ def write_truth(folder, name, world):
     for rule in sorted(world.truth):
         rows += [(rule, s, "") if isinstance(s, int) else (rule, "", json.dumps(s)) for s in world.truth[rule]]
     write_rows(folder, name + ".truth.csv", rows)
-    write_rows(folder, name + ".labels.csv", [("record_no", "fault", "rules")] + [(n, fault, " ".join(broken)) for n, fault, broken in world.labels])
+    write_rows(folder, name + ".labels.csv", [("record_no", "fault", "rules")] + [(n, fault, " ".join(broken)) for n,
+                                                                                  fault, broken in world.labels])
 
 
 def main(pack, count, seed, folder):

@@ -24,6 +24,11 @@ def spoil(name, rules, change, applies=lambda record: True, in_xml=True):
     return Fault(name, put, applies, in_xml)
 
 
+def altered(name, rules, column, new, applies=lambda record: True):
+    """A fault that makes a column `new(draw, record)`."""
+    return spoil(name, rules, lambda draw, record: record.update({column: new(draw, record)}), applies)
+
+
 def setting(name, rules, /, applies=lambda record: True, in_xml=True, **values):
     """A fault that gives columns other values; None takes the column away."""
     def change(draw, record):

@@ -2,9 +2,10 @@
 """Daily prices and holdings of a few instruments."""
 import datetime
 
-from inputs import Fault, setting, spoil
+from inputs import Fault, altered, setting, spoil
 
-COLUMNS = ["instrument", "day", "price_open", "price_high", "price_low", "price_close", "volume", "currency", "quantity", "market_value", "source_ref"]
+COLUMNS = ["instrument", "day", "price_open", "price_high", "price_low", "price_close", "volume", "currency", "quantity",
+           "market_value", "source_ref"]
 FIRST, INSTRUMENTS = datetime.date(2026, 11, 19), 40
 CURRENCIES = ("EUR", "USD", "GBP")
 
@@ -35,9 +36,12 @@ def good(world, number):
     instrument = (number - 1) % INSTRUMENTS
     low = draw.between(100000, 90000000)
     opened, closed = low + draw.below(9000), low + draw.below(9000)
-    record = {"instrument": "I%03d" % instrument, "day": weekday_before(FIRST, (number - 1) // INSTRUMENTS).isoformat(), "price_open": text(opened, 4),
-              "price_high": text(max(opened, closed) + draw.below(50) + 1, 4), "price_low": text(low, 4), "price_close": text(closed, 4), "volume": draw.amount(0, 9000000, 0),
-              "currency": CURRENCIES[instrument % 3], "quantity": draw.amount(1, 900, 0), "source_ref": "REF%08d" % number}
+    record = {"instrument": "I%03d" % instrument, "day": weekday_before(FIRST, (number - 1) // INSTRUMENTS).isoformat(),
+              "price_open": text(opened, 4),
+              "price_high": text(max(opened, closed) + draw.below(50) + 1, 4), "price_low": text(low, 4),
+              "price_close": text(closed, 4), "volume": draw.amount(0, 9000000, 0),
+              "currency": CURRENCIES[instrument % 3], "quantity": draw.amount(1, 900, 0),
+              "source_ref": "REF%08d" % number}
     valued(record)
     if draw.chance(3):
         del record["volume"]
@@ -91,13 +95,21 @@ def seven_decimals(draw, record):
 
 
 FAULTS = [
-    setting("no instrument", ["DQ.KEY.GIVEN"], instrument=None), setting("no day", ["DQ.KEY.GIVEN"], day=None), spoil("instrument in lower case", ["DQ.KEY.FORM"], lambda draw, r: r.__setitem__("instrument", r["instrument"].lower())),
-    Fault("key of another", same_key), setting("no such day", ["DQ.DAY.READABLE"], day="2026-02-30"), setting("day of next year", ["DQ.DAY.PAST"], day="2027-01-04"),
-    spoil("a Saturday", ["DQ.DAY.WEEKDAY"], saturday, lambda r: r["day"] < "2026-11-16"), setting("open with comma", ["DQ.PRICE.READABLE"], price_open="1,000.00"),
-    setting("low of nothing", ["DQ.PRICE.POSITIVE"], price_low="0"), spoil("close above the high", ["DQ.PRICE.RANGE"], above_the_high), spoil("flat", ["DQ.PRICE.FLAT"], flat),
-    spoil("seven decimals", ["DQ.PRICE.DIGITS"], seven_decimals), Fault("no close", no_close), setting("volume below 0", ["DQ.VOLUME.WHOLE"], volume="-1"),
-    setting("half a share", ["DQ.VOLUME.WHOLE"], volume="0.5"), Fault("currency unknown", currency(lambda r: "XQQ", "DQ.CCY.LISTED")),
-    Fault("another currency", currency(lambda r: "CHF")), setting("value off by two cents", ["DQ.HOLDING.ADDS"], lambda r: "price_close" in r, quantity="3", price_close="33.3330", price_low="33.0000",
+    setting("no instrument", ["DQ.KEY.GIVEN"], instrument=None), setting("no day", ["DQ.KEY.GIVEN"], day=None),
+    altered("instrument in lower case", ["DQ.KEY.FORM"], "instrument", lambda draw, r: r["instrument"].lower()),
+    Fault("key of another", same_key), setting("no such day", ["DQ.DAY.READABLE"], day="2026-02-30"),
+    setting("day of next year", ["DQ.DAY.PAST"], day="2027-01-04"),
+    spoil("a Saturday", ["DQ.DAY.WEEKDAY"], saturday, lambda r: r["day"] < "2026-11-16"),
+    setting("open with comma", ["DQ.PRICE.READABLE"], price_open="1,000.00"),
+    setting("low of nothing", ["DQ.PRICE.POSITIVE"], price_low="0"),
+    spoil("close above the high", ["DQ.PRICE.RANGE"], above_the_high), spoil("flat", ["DQ.PRICE.FLAT"], flat),
+    spoil("seven decimals", ["DQ.PRICE.DIGITS"], seven_decimals), Fault("no close", no_close),
+    setting("volume below 0", ["DQ.VOLUME.WHOLE"], volume="-1"),
+    setting("half a share", ["DQ.VOLUME.WHOLE"], volume="0.5"),
+    Fault("currency unknown", currency(lambda r: "XQQ", "DQ.CCY.LISTED")),
+    Fault("another currency", currency(lambda r: "CHF")),
+    setting("value off by two cents", ["DQ.HOLDING.ADDS"], lambda r: "price_close" in r, quantity="3",
+            price_close="33.3330", price_low="33.0000",
             price_high="34.0000", price_open="33.5000", market_value="100.0191"),
     setting("no reference", ["DQ.REF.GIVEN"], source_ref=None), Fault("reference of another", same_reference),
 ]

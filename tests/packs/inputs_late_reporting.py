@@ -71,14 +71,15 @@ def bad_week(world, at):
 def on_saturday(world, at):
     record = world.records[at]
     record["executed_at"] = drawing.stamp(drawing.local(ZONE, datetime.date(2026, 3, 28), 12))
-    record["reported_at"] = drawing.stamp(drawing.midnight_after(ZONE, datetime.date(2026, 3, 30)) - datetime.timedelta(seconds=1))
+    record["reported_at"] = drawing.stamp(drawing.local(ZONE, datetime.date(2026, 3, 30), 23, 59, 59))
     return {"LATE.CLOSED": None}
 
 
 def before_execution(world, at):
     record = world.records[at]
     executed = drawing.local(ZONE, record["_day"], 12)
-    record["executed_at"], record["reported_at"] = drawing.stamp(executed), drawing.stamp(executed - datetime.timedelta(microseconds=1))
+    record["executed_at"] = drawing.stamp(executed)
+    record["reported_at"] = drawing.stamp(executed - datetime.timedelta(microseconds=1))
     return {"LATE.ORDER": None}
 
 
@@ -89,16 +90,22 @@ def sent_twice(world, at):
 
 
 FAULTS = [
-    Fault("a day late", late(0)), Fault("a week late", late(6, "LATE.BACKLOG")), Fault("reported before it was executed", before_execution),
-    Fault("executed on a Saturday", on_saturday), Fault("a firm's bad day", bad_day), Fault("a firm's bad week", bad_week), Fault("sent twice", sent_twice),
-    setting("no report id", ["LATE.GIVEN"], report_id=None), setting("no firm", ["LATE.GIVEN"], firm=None), setting("no time of execution", ["LATE.GIVEN"], executed_at=None),
-    setting("no time of report", ["LATE.GIVEN"], reported_at=None), setting("time without T", ["LATE.READABLE"], executed_at="2026-03-20 10:00:00Z"),
-    setting("time without offset", ["LATE.READABLE"], reported_at="2026-03-20T10:00:00"), setting("no such day", ["LATE.READABLE"], executed_at="2026-02-30T10:00:00Z"),
+    Fault("a day late", late(0)), Fault("a week late", late(6, "LATE.BACKLOG")),
+    Fault("reported before it was executed", before_execution),
+    Fault("executed on a Saturday", on_saturday), Fault("a firm's bad day", bad_day),
+    Fault("a firm's bad week", bad_week), Fault("sent twice", sent_twice),
+    setting("no report id", ["LATE.GIVEN"], report_id=None), setting("no firm", ["LATE.GIVEN"], firm=None),
+    setting("no time of execution", ["LATE.GIVEN"], executed_at=None),
+    setting("no time of report", ["LATE.GIVEN"], reported_at=None),
+    setting("time without T", ["LATE.READABLE"], executed_at="2026-03-20 10:00:00Z"),
+    setting("time without offset", ["LATE.READABLE"], reported_at="2026-03-20T10:00:00"),
+    setting("no such day", ["LATE.READABLE"], executed_at="2026-02-30T10:00:00Z"),
 ]
 
 
 def finish(world):
     """More than one in a hundred late: the share of the whole fails, too. What cannot be judged does not count."""
-    judged = sum(1 for r in world.records if "T" in r.get("executed_at", "") and r["executed_at"] != "2026-02-30T10:00:00Z" and r.get("reported_at", "").endswith("Z"))
+    judged = sum(1 for r in world.records if "T" in r.get("executed_at", "")
+                 and r["executed_at"] != "2026-02-30T10:00:00Z" and r.get("reported_at", "").endswith("Z"))
     if len(world.truth.get("LATE.T1", [])) * 100 > judged:
         world.expect("LATE.SHARE", [])

@@ -4,9 +4,10 @@ import datetime
 
 import draw as drawing
 import reference_data as data
-from inputs import Fault, other_digit, setting, spoil
+from inputs import Fault, altered, other_digit, setting, spoil
 
-COLUMNS = [c for n in range(1, 66) for c in ("f%02d" % n, "f%02d_kind" % n) if not c.endswith("_kind") or n in (7, 16, 30, 33, 57, 59)]
+COLUMNS = [c for n in range(1, 66) for c in ("f%02d" % n, "f%02d_kind" % n) if not c.endswith("_kind")
+           or n in (7, 16, 30, 33, 57, 59)]
 COLUMNS.append("received_at")
 ZONE, CALENDAR = "Europe/London", data.calendar("gb@2026.1")
 FIRST, LAST = datetime.date(2026, 1, 5), datetime.date(2026, 9, 30)
@@ -32,9 +33,11 @@ def party(draw, record, first):
 
 def times(draw, record):
     day = draw.business_day(CALENDAR, FIRST, LAST)
-    traded = drawing.local(ZONE, day, draw.between(7, 22), draw.below(60), draw.below(60)) + datetime.timedelta(microseconds=draw.below(1000000))
+    traded = drawing.local(ZONE, day, draw.between(7, 22), draw.below(60),
+                           draw.below(60)) + datetime.timedelta(microseconds=draw.below(1000000))
     if draw.chance(10):  # received in the last second that is in time
-        received = drawing.midnight_after(ZONE, CALENDAR.step(day, 1)) - datetime.timedelta(microseconds=draw.between(1, 1000000))
+        received = drawing.midnight_after(ZONE, CALENDAR.step(day, 1))
+        received -= datetime.timedelta(microseconds=draw.between(1, 1000000))
     else:
         received = traded + datetime.timedelta(minutes=draw.between(1, 600))
     record["f28"], record["received_at"] = drawing.stamp(traded), drawing.stamp(received)
@@ -42,7 +45,8 @@ def times(draw, record):
 
 
 def share(draw, record):
-    record.update({"f30_kind": "UNIT", "f30": draw.amount(1, 50000, draw.one((0, 0, 0, 4))), "f33_kind": "MONE", "f33": draw.amount(1, 900, 4),
+    record.update({"f30_kind": "UNIT", "f30": draw.amount(1, 50000, draw.one((0, 0, 0, 4))), "f33_kind": "MONE",
+                   "f33": draw.amount(1, 900, 4),
                    "f34": draw.one(CURRENCIES), "f41": draw.isin()})
     record["f36"] = draw.one(VENUES) if draw.chance(80) else "XOFF"
     if draw.chance(20):
@@ -53,26 +57,33 @@ def share(draw, record):
 
 
 def bond(draw, record):
-    record.update({"f30_kind": "NOML", "f30": draw.amount(1000, 5000000, 2), "f31": draw.one(CURRENCIES), "f33_kind": "PCTG", "f33": draw.amount(80, 120, 5),
+    record.update({"f30_kind": "NOML", "f30": draw.amount(1000, 5000000, 2), "f31": draw.one(CURRENCIES),
+                   "f33_kind": "PCTG", "f33": draw.amount(80, 120, 5),
                    "f35": draw.amount(1000, 6000000, 2), "f36": draw.one(VENUES), "f41": draw.isin("XS")})
     if draw.chance(30):
         record.update({"f33_kind": "YIEL", "f33": draw.amount(0, 9, 6)})
     if draw.chance(30):
         del record["f41"]
-        record.update({"f36": "XXXX", "f42": "Made bond", "f43": "DBFUFR", "f54": (record["_day"] + datetime.timedelta(900)).isoformat()})
+        record.update({"f36": "XXXX", "f42": "Made bond", "f43": "DBFUFR",
+                       "f54": (record["_day"] + datetime.timedelta(900)).isoformat()})
 
 
 def option(draw, record):
     ccy = draw.one(CURRENCIES)
-    record.update({"f30_kind": "UNIT", "f30": draw.amount(1, 500, 0), "f33_kind": "MONE", "f33": draw.amount(1, 90, 2), "f34": ccy, "f36": "XXXX",
-                   "f42": "Made option", "f43": "OCASPS", "f44": ccy, "f46": draw.one(("1", "10", "100", "0.5")), "f47": draw.isin(), "f50": draw.one(("CALL", "PUTO", "OTHR")),
-                   "f51": draw.amount(1, 900, 2), "f52": ccy, "f53": draw.one(("EURO", "AMER", "ASIA", "BERM", "OTHR")), "f56": draw.one(("PHYS", "CASH", "OPTL")),
+    record.update({"f30_kind": "UNIT", "f30": draw.amount(1, 500, 0), "f33_kind": "MONE", "f33": draw.amount(1, 90, 2),
+                   "f34": ccy, "f36": "XXXX",
+                   "f42": "Made option", "f43": "OCASPS", "f44": ccy, "f46": draw.one(("1", "10", "100", "0.5")),
+                   "f47": draw.isin(), "f50": draw.one(("CALL", "PUTO", "OTHR")),
+                   "f51": draw.amount(1, 900, 2), "f52": ccy, "f53": draw.one(("EURO", "AMER", "ASIA", "BERM", "OTHR")),
+                   "f56": draw.one(("PHYS", "CASH", "OPTL")),
                    "f55": (record["_day"] + datetime.timedelta(draw.between(0, 400))).isoformat()})
 
 
 def swap(draw, record):
-    record.update({"f30_kind": "MONE", "f30": draw.amount(100000, 90000000, 2), "f31": draw.one(CURRENCIES), "f33_kind": "BPNT", "f33": draw.amount(1, 400, 3),
-                   "f36": draw.one(("XXXX", "XOFF")), "f42": "Made swap", "f43": "SRCCSD", "f44": draw.one(CURRENCIES), "f45": draw.one(CURRENCIES), "f46": "1",
+    record.update({"f30_kind": "MONE", "f30": draw.amount(100000, 90000000, 2), "f31": draw.one(CURRENCIES),
+                   "f33_kind": "BPNT", "f33": draw.amount(1, 400, 3),
+                   "f36": draw.one(("XXXX", "XOFF")), "f42": "Made swap", "f43": "SRCCSD", "f44": draw.one(CURRENCIES),
+                   "f45": draw.one(CURRENCIES), "f46": "1",
                    "f55": (record["_day"] + datetime.timedelta(draw.between(30, 4000))).isoformat(), "f56": "CASH"})
     if draw.chance(40):
         record["f32"] = draw.one(("INCR", "DECR"))
@@ -87,18 +98,21 @@ def responsible(draw, record, first):
     if draw.chance(60):
         record.update({name + "_kind": "ALGO", name: "ALGO%02d" % draw.between(1, 40)})
     else:
-        record.update({name + "_kind": "NAT", name: "GB19800229" + draw.some(drawing.LETTERS, 10), "f%02d" % (first + 1): draw.one(("GB", "DE", "FR"))})
+        record.update({name + "_kind": "NAT", name: "GB19800229" + draw.some(drawing.LETTERS, 10),
+                       "f%02d" % (first + 1): draw.one(("GB", "DE", "FR"))})
 
 
 def good(world, number):
     draw, record = world.draw, {}
     times(draw, record)
-    record.update({"f01": "NEWT", "f02": "TRN%09d" % number + draw.some(drawing.LETTERS, 4), "f04": draw.lei(), "f06": draw.lei()})
+    record.update({"f01": "NEWT", "f02": "TRN%09d" % number + draw.some(drawing.LETTERS, 4), "f04": draw.lei(),
+                   "f06": draw.lei()})
     if draw.chance(8):
         record["f01"] = "CANC"
         del record["f28"]
         return record
-    record.update({"f05": draw.one(("true", "false")), "f25": draw.one(("true", "false")), "f29": draw.one(("DEAL", "MTCH", "AOTC")), "f65": "false"})
+    record.update({"f05": draw.one(("true", "false")), "f25": draw.one(("true", "false")),
+                   "f29": draw.one(("DEAL", "MTCH", "AOTC")), "f65": "false"})
     party(draw, record, 7)
     party(draw, record, 16)
     while record["f07"] == record["f16"] != "INTC":
@@ -150,12 +164,9 @@ def before_it_was_traded(draw, record):
         datetime.datetime.fromisoformat(record["f28"].replace("Z", "+00:00")) + datetime.timedelta(microseconds=1))
 
 
-def from_day(days):
-    return lambda record: (record["_day"] + datetime.timedelta(days)).isoformat()
-
-
 def dated(name, rules, column, days, applies):
-    return spoil(name, rules, lambda draw, r: r.__setitem__(column, from_day(days)(r)), applies)
+    """A fault that gives a column the day of the trade, or one so many days from it."""
+    return altered(name, rules, column, lambda draw, r: (r["_day"] + datetime.timedelta(days)).isoformat(), applies)
 
 
 def both_lei(record):
@@ -180,17 +191,20 @@ R = lambda text: ["RTS22." + rule for rule in text.split()]
 FAULTS = [
     setting("status unknown", R("F01.ENUM"), is_new, in_xml=False, f01="AMND"),
     setting("cancellation with a quantity", R("F01.CANC"), lambda r: r["f01"] == "CANC", in_xml=False, f30="10"),
-    spoil("reference with a hyphen", R("F02.FORMAT"), lambda draw, r: r.__setitem__("f02", r["f02"] + "-1")),
+    altered("reference with a hyphen", R("F02.FORMAT"), "f02", lambda draw, r: r["f02"] + "-1"),
     Fault("reference used twice", given_twice, is_new),
     setting("venue reference off exchange", R("F03.EMPTY"), lambda r: r.get("f36") in ("XOFF", "XXXX"), f03="V1"),
-    other_digit("executing entity check digit", R("F04.LEI"), "f04"), other_digit("submitting entity check digit", R("F06.LEI"), "f06"),
+    other_digit("executing entity check digit", R("F04.LEI"), "f04"),
+    other_digit("submitting entity check digit", R("F06.LEI"), "f06"),
     setting("no word on the investment firm", R("F05.GIVEN"), is_new, f05=None),
-    spoil("buyer sells to itself", R("F07.SAME"), lambda draw, r: r.__setitem__("f16", r["f07"]), both_lei),
+    altered("buyer sells to itself", R("F07.SAME"), "f16", lambda draw, r: r["f07"], both_lei),
     *side_faults(7, "buyer"), *side_faults(16, "seller"),
     setting("no word on transmission", R("F25.GIVEN"), is_new, f25=None),
-    other_digit("transmitter for the buyer check digit", R("F26.LEI"), "f26"), other_digit("transmitter for the seller check digit", R("F27.LEI"), "f27"),
+    other_digit("transmitter for the buyer check digit", R("F26.LEI"), "f26"),
+    other_digit("transmitter for the seller check digit", R("F27.LEI"), "f27"),
     spoil("received before the trade", R("F28.PAST"), before_it_was_traded, is_new),
-    Fault("received a day late", late, is_new), Fault("late over Easter", on_a_closed_day, lambda r: is_new(r) and "f55" not in r),
+    Fault("received a day late", late, is_new),
+    Fault("late over Easter", on_a_closed_day, lambda r: is_new(r) and "f55" not in r),
     setting("capacity unknown", R("F29.ENUM"), is_new, f29="PRIN"),
     setting("nominal with six decimals", R("F30.DECIMAL"), has("f30_kind", "NOML"), f30="1000.123456"),
     setting("quantity of no kind", R("F30.KIND"), has("f30_kind", "NOML"), in_xml=False, f30_kind="LOTS"),
@@ -201,7 +215,8 @@ FAULTS = [
     setting("per cent with twelve digits", R("F33.PERCENT"), has("f33_kind", "PCTG"), f33="10.1234567890"),
     setting("yield with twelve digits", R("F33.YIELD"), has("f33_kind", "YIEL"), f33="10.1234567890"),
     setting("basis points with nineteen digits", R("F33.BASIS"), has("f33_kind", "BPNT"), f33="10.12345678901234567"),
-    setting("pending, and yet a price", R("F33.NONE"), lambda r: r.get("f33_kind") in ("PNDG", "NOAP"), in_xml=False, f33="1"),
+    setting("pending, and yet a price", R("F33.NONE"), lambda r: r.get("f33_kind") in ("PNDG", "NOAP"), in_xml=False,
+            f33="1"),
     setting("price of no kind", R("F33.KIND"), has("f33_kind", "PCTG"), in_xml=False, f33_kind="PERC"),
     setting("price without currency", R("F34.IFF"), has("f33_kind", "MONE"), f34=None),
     setting("price currency unknown", R("F34.CCY"), has("f34"), f34="XQQ"),
@@ -209,18 +224,27 @@ FAULTS = [
     setting("venue unknown", R("F36.MIC"), lambda r: r.get("f36") in VENUES, f36="XQQQ"),
     setting("branch country unknown", R("F37.COUNTRY"), has("f37"), f37="QQ"),
     setting("payment with six decimals", R("F38.DECIMAL"), has("f38"), f38="1.123456"),
-    setting("payment without currency", R("F39.IFF"), has("f38"), f39=None), setting("payment currency unknown", R("F39.CCY"), has("f39"), f39="XQQ"),
+    setting("payment without currency", R("F39.IFF"), has("f38"), f39=None),
+    setting("payment currency unknown", R("F39.CCY"), has("f39"), f39="XQQ"),
     other_digit("instrument check digit", R("F41.ISIN"), "f41"),
-    spoil("classification unknown", R("F43.CFI"), lambda draw, r: r.__setitem__("f43", r["f43"][0] + "Q" + r["f43"][2:]), has("f43")),
-    setting("notional currency unknown", R("F44.CCY"), has("f44"), f44="XQQ"), setting("second notional currency unknown", R("F45.CCY"), has("f45"), f45="XQQ"),
-    setting("multiplier of nothing", R("F46.DECIMAL"), has("f46"), f46="0"), other_digit("underlying check digit", R("F47.ISIN"), "f47"),
-    setting("option type unknown", R("F50.ENUM"), has("f50"), f50="PUTT"), setting("option without type", R("F50.IFF"), has("f50"), f50=None),
-    setting("strike currency unknown", R("F52.CCY"), has("f52"), f52="XQQ"), setting("style unknown", R("F53.ENUM"), has("f53"), f53="EURP"),
-    dated("maturity beside expiry", R("F54.ONE"), "f54", 900, has("f55")), dated("expired yesterday", R("F55.AFTER"), "f55", -1, has("f55")),
+    altered("classification unknown", R("F43.CFI"), "f43", lambda draw, r: r["f43"][0] + "Q" + r["f43"][2:],
+          has("f43")),
+    setting("notional currency unknown", R("F44.CCY"), has("f44"), f44="XQQ"),
+    setting("second notional currency unknown", R("F45.CCY"), has("f45"), f45="XQQ"),
+    setting("multiplier of nothing", R("F46.DECIMAL"), has("f46"), f46="0"),
+    other_digit("underlying check digit", R("F47.ISIN"), "f47"),
+    setting("option type unknown", R("F50.ENUM"), has("f50"), f50="PUTT"),
+    setting("option without type", R("F50.IFF"), has("f50"), f50=None),
+    setting("strike currency unknown", R("F52.CCY"), has("f52"), f52="XQQ"),
+    setting("style unknown", R("F53.ENUM"), has("f53"), f53="EURP"),
+    dated("maturity beside expiry", R("F54.ONE"), "f54", 900, has("f55")),
+    dated("expired yesterday", R("F55.AFTER"), "f55", -1, has("f55")),
     setting("delivery unknown", R("F56.ENUM"), has("f56"), f56="PHYC"),
     setting("branch of an algorithm that decides", R("F58.ALGO"), has("f57_kind", "ALGO"), f58="DE"),
     setting("nobody executes", R("F59.GIVEN"), has("f59_kind", "ALGO"), f59=None, f59_kind=None),
     setting("branch of an algorithm that executes", R("F60.ALGO"), has("f59_kind", "ALGO"), f60="DE"),
-    setting("waiver unknown", R("F61.ENUM"), has("f61"), f61="RFPX"), setting("short selling unknown", R("F62.ENUM"), has("f62"), f62="SHRT"),
-    setting("indicator unknown", R("F63.ENUM"), has("f63"), f63="BENX"), setting("no word on financing", R("F65.GIVEN"), is_new, f65=None),
+    setting("waiver unknown", R("F61.ENUM"), has("f61"), f61="RFPX"),
+    setting("short selling unknown", R("F62.ENUM"), has("f62"), f62="SHRT"),
+    setting("indicator unknown", R("F63.ENUM"), has("f63"), f63="BENX"),
+    setting("no word on financing", R("F65.GIVEN"), is_new, f65=None),
 ]

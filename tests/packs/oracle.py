@@ -46,7 +46,8 @@ class Oracle:
         self.cluster.close()
 
     def psql(self, database, script):
-        done = subprocess.run(["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", self.cluster.socket, "-U", "postgres", "-d", database],
+        done = subprocess.run(["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", self.cluster.socket, "-U", "postgres",
+                               "-d", database],
                               input=script, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                               env=dict(os.environ, PGOPTIONS="-c timezone=UTC -c client_min_messages=warning"))
         if done.returncode:
@@ -82,7 +83,8 @@ class Oracle:
         session, out = self.cluster.session(database), {}
         for kind, rule, query in zip(parts[1::3], parts[2::3], parts[3::3]):
             rows = session.rows(re.sub(r"--[^\n]*", "", query))
-            out[rule] = sorted(int(row[0]) for row in rows) if kind == "rule" else sorted(rows) if kind == "keys" else [[]] * bool(rows)
+            out[rule] = sorted(int(row[0])
+                               for row in rows) if kind == "rule" else sorted(rows) if kind == "keys" else [[]] * bool(rows)
         return out
 
 
@@ -93,13 +95,19 @@ def identifiers(records):
         from stdnum.gb import sedol
     except ImportError:
         return None
-    tests = {"ID.ISIN": ("isin", isin.is_valid), "ID.CUSIP": ("cusip", cusip.is_valid), "ID.SEDOL": ("sedol", sedol.is_valid), "ID.FIGI": ("figi", figi.is_valid),
-             "ID.FIGI.COMPOSITE": ("composite_figi", figi.is_valid), "ID.FIGI.SHARECLASS": ("shareclass_figi", figi.is_valid), "ID.LEI": ("lei", lei.is_valid),
-             "ID.IBAN": ("iban", iban.is_valid), "ID.BIC": ("bic", lambda t: bic.is_valid(t) and t[4:6] in data.by_key("iso3166")), "ID.CFI": ("cfi", cfi.is_valid),
-             "ID.MIC": ("mic", data.by_key("mic").__contains__), "ID.CCY": ("currency", data.by_key("iso4217").__contains__),
+    tests = {"ID.ISIN": ("isin", isin.is_valid), "ID.CUSIP": ("cusip", cusip.is_valid),
+             "ID.SEDOL": ("sedol", sedol.is_valid), "ID.FIGI": ("figi", figi.is_valid),
+             "ID.FIGI.COMPOSITE": ("composite_figi", figi.is_valid),
+             "ID.FIGI.SHARECLASS": ("shareclass_figi", figi.is_valid), "ID.LEI": ("lei", lei.is_valid),
+             "ID.IBAN": ("iban", iban.is_valid),
+             "ID.BIC": ("bic", lambda t: bic.is_valid(t) and t[4:6] in data.by_key("iso3166")),
+             "ID.CFI": ("cfi", cfi.is_valid),
+             "ID.MIC": ("mic", data.by_key("mic").__contains__),
+             "ID.CCY": ("currency", data.by_key("iso4217").__contains__),
              "ID.COUNTRY": ("country_code", data.by_key("iso3166").__contains__)}
     numbered = list(enumerate(records, 1))
-    out = {rule: [n for n, r in numbered if r.get(column) and not test(r[column])] for rule, (column, test) in tests.items()}
+    out = {rule: [n for n, r in numbered if r.get(column) and not test(r[column])] for rule,
+           (column, test) in tests.items()}
     out["ID.CUSIP.AGREES"] = [n for n, r in numbered if r.get("isin", "")[:2] in ("US", "CA") and r.get("cusip")
                               and (r["isin"][2:11] != r["cusip"] or not cusip.is_valid(r["cusip"]))]
     count = {}

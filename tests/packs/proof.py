@@ -15,7 +15,8 @@ class Skip(Exception):
 
 def public(name):
     """A file of the public test data, which are no part of the tree; MUSTER_TEST_DATA says where they are."""
-    path = os.path.join(os.environ.get("MUSTER_TEST_DATA", os.path.join(os.path.dirname(data.ROOT), "shared", "data")), name)
+    path = os.path.join(os.environ.get("MUSTER_TEST_DATA", os.path.join(os.path.dirname(data.ROOT), "shared", "data")),
+                        name)
     if not os.path.exists(path):
         raise Skip("the folder of test data is not there (MUSTER_TEST_DATA)")
     return path

@@ -64,9 +64,10 @@ def holidays_are_those_that_were_published():
 
 
 def local_days_follow_the_zone_through_every_change():
+    utc = datetime.timezone.utc
     for name in MADE["CALENDARS"]:
         calendar, zone = data.calendar("%s@%s" % (name, MADE["VERSION"])), zoneinfo.ZoneInfo(MADE["CALENDARS"][name][1])
-        at, end = datetime.datetime(2020, 1, 2, tzinfo=datetime.timezone.utc), datetime.datetime(2030, 12, 30, tzinfo=datetime.timezone.utc)
+        at, end = datetime.datetime(2020, 1, 2, tzinfo=utc), datetime.datetime(2030, 12, 30, tzinfo=utc)
         while at < end:
             there = at.astimezone(zone)
             micros = ((there.hour * 60 + there.minute) * 60 + there.second) * 1000000

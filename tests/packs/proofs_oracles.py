@@ -92,11 +92,14 @@ def the_share_lists_hold_the_identifiers_that_were_counted():
         if found is None:
             raise Skip("python3-stdnum is not installed")
         assert len(found["DQ.ISIN.REPEATED"]) == repeated and found["ID.ISIN.KNOWN"] == [[]]
-        wrong = {rule: subjects for rule, subjects in found.items() if subjects and rule not in ("DQ.ISIN.REPEATED", "ID.ISIN.KNOWN", "ID.ISIN")}
+        wrong = {rule: subjects for rule, subjects in found.items() if subjects and rule not in ("DQ.ISIN.REPEATED",
+                                                                                                 "ID.ISIN.KNOWN",
+                                                                                                 "ID.ISIN")}
         assert not wrong, wrong
         for column, count in zip(("isin", "cusip", "figi", "composite_figi", "shareclass_figi"), counts):
             assert sum(1 for r in records if r[column]) == count, column
 
 
-TESTS = [proof_of(pack) for pack in PACKS] + [the_simulated_transfers_hold_the_flows_that_were_counted, the_index_holds_the_breaks_that_were_counted,
+TESTS = [proof_of(pack) for pack in PACKS] + [the_simulated_transfers_hold_the_flows_that_were_counted,
+                                              the_index_holds_the_breaks_that_were_counted,
                                               the_share_lists_hold_the_identifiers_that_were_counted]

@@ -48,7 +48,8 @@ def active_on(key, name, day):
     for row in by_key(name).get(key, []):
         begun = not row.get("from") or datetime.date.fromisoformat(row["from"]) <= day
         gone = row.get("to") and datetime.date.fromisoformat(row["to"]) <= day
-        expired = row.get("status") == "EXPIRED" and not (row["expiry"] and datetime.date.fromisoformat(row["expiry"]) > day)
+        last = row.get("expiry") if row.get("status") == "EXPIRED" else None
+        expired = last is not None and not (last and datetime.date.fromisoformat(last) > day)
         if begun and not gone and not expired:
             return True
     return False
@@ -146,7 +147,9 @@ def cusip(t):
 
 def figi(t):
     shape = re.fullmatch("[B-DF-HJ-NP-TV-Z]{2}G[B-DF-HJ-NP-TV-Z0-9]{8}[0-9]", t)
-    return bool(shape) and t[:2] not in ("BS", "BM", "GG", "GB", "VG", "GH", "KY") and doubled(t[:11], lambda c: int(c, 36)) == int(t[11])
+    if not shape or t[:2] in ("BS", "BM", "GG", "GB", "VG", "GH", "KY"):
+        return False
+    return doubled(t[:11], lambda c: int(c, 36)) == int(t[11])
 
 
 def sedol(t):
@@ -165,12 +168,14 @@ def iban(t):
 
 
 def bic(t):
-    return bool(re.fullmatch("[A-Z0-9]{4}[A-Z]{2}[A-Z0-9]{2}([A-Z0-9]{3})?", t)) and (t[4:6] == "XK" or t[4:6] in by_key("iso3166"))
+    shape = re.fullmatch("[A-Z0-9]{4}[A-Z]{2}[A-Z0-9]{2}([A-Z0-9]{3})?", t)
+    return bool(shape) and (t[4:6] == "XK" or t[4:6] in by_key("iso3166"))
 
 
 def cfi(t):
     rows = by_key("cfi").get(t[:2]) if re.fullmatch("[A-Z]{6}", t) else None
-    return bool(rows) and all(c == "X" or c in rows[0][name] for c, name in zip(t[2:], ("first", "second", "third", "fourth")))
+    attributes = zip(t[2:], ("first", "second", "third", "fourth"))
+    return bool(rows) and all(c == "X" or c in rows[0][name] for c, name in attributes)
 
 
 def uti(t):

@@ -15,7 +15,8 @@ COUNTS = ("pass", "warn", "fail", "error", "not_evaluated", "out_of_scope")
 # the column of a plugin that is an identifier, and how it is judged without the plugin
 PLUGINS = {name: test for name, test in data.IDENTIFIERS.items()}
 PLUGINS.update(mic=lambda t: data.active_on(t, "mic", DAY), currency=lambda t: data.active_on(t, "iso4217", DAY),
-               country=lambda t: data.active_on(t, "iso3166", DAY), isin=lambda t: data.isin(t) and t[:2] in data.by_key("isin-prefix"))
+               country=lambda t: data.active_on(t, "iso3166", DAY),
+               isin=lambda t: data.isin(t) and t[:2] in data.by_key("isin-prefix"))
 DAY = datetime.date(2026, 11, 20)  # as of, where nobody says
 
 
@@ -57,7 +58,9 @@ class Group:
         number = language.decimal.Decimal
         if name in ("count_if", "sum_if"):
             kept = [row for row in values if row[-1]]
-            return number(len(kept)) if name == "count_if" else sum((row[0] for row in kept), number(0)) if values else MISSING
+            if name == "count_if":
+                return number(len(kept))
+            return sum((row[0] for row in kept), number(0)) if values else MISSING
         plain = [row[0] for row in values]
         if name == "count":
             return number(len(plain))
@@ -188,7 +191,8 @@ class Run:
             verdict = self.judge(context)
             if verdict is False:
                 failed.append(context.record_no)
-            self.counts[{True: "pass", False: "fail"}.get(verdict) or ("error" if verdict is INVALID else "not_evaluated")] += 1
+            self.counts[{True: "pass", False: "fail"}.get(verdict)
+                        or ("error" if verdict is INVALID else "not_evaluated")] += 1
         if "mostly" not in self.rule:
             self.findings = failed
             return
@@ -219,7 +223,7 @@ class Run:
             others.setdefault(key[:on] + key[on + 1:], []).append((values[on], records))
         for key, (values, _) in groups.items():
             end = values[on]
-            begin = end - datetime.timedelta(int(size) // (86400 * 1000000)) if isinstance(end, datetime.date) else end - size
+            begin = language.arithmetic("-", end, size)
             inside = [c for at, records in others[key[:on] + key[on + 1:]] if begin < at <= end for c in records]
             out[key] = sorted(inside, key=lambda context: context.record_no)
         return out
@@ -256,9 +260,11 @@ def differences(pack, rule):
             continue
         first = (rule.get("effective") or [None])[0]
         as_of = case.get("as_of") or first
-        got = pack.run(rows, case.get("params"), datetime.date.fromisoformat(as_of) if as_of else DAY, rule["id"])[rule["id"]]
+        got = pack.run(rows, case.get("params"), datetime.date.fromisoformat(as_of) if as_of else DAY,
+                       rule["id"])[rule["id"]]
         want = {k: v for k, v in case["expect"].items() if k in COUNTS and v}
         if got["counts"] != want:
             yield "%s, case %s: %s, expected %s" % (rule["id"], case.get("name", number), got["counts"], want)
         if "keys" in case["expect"] and got["findings"] != case["expect"]["keys"]:
-            yield "%s, case %s: %s, expected %s" % (rule["id"], case.get("name", number), got["findings"], case["expect"]["keys"])
+            yield "%s, case %s: %s, expected %s" % (rule["id"], case.get("name", number), got["findings"],
+                                                    case["expect"]["keys"])
