@@ -118,7 +118,6 @@ class Pack:
         for text in rule.get("evidence", {}).values():
             scope.kind(self.node(text))
         shown = set(rule.get("evidence", {})) | set(keys) | set(self.param_kinds)
-        shown |= set() if "having" in rule or "value" in rule else set(self.columns)
         for name in evaluate.re.findall(r"\{([^}]*)\}", rule.get("message", "")):
             if name not in shown:
                 raise language.Wrong("the message names %s, which it does not see" % name)
