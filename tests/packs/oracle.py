@@ -4,6 +4,7 @@ identifiers. Both answer {rule: record numbers | lists of key values}, sorted; a
 
     with Oracle() as oracle:
         found = oracle.findings("rts22-core", "reports.csv")
+        oracle.last.rows("select ...")  # more about the same file
 
 In a .sql file `-- rule ID` stands before a query for record numbers, `-- keys ID` before one for group keys in the order
 of their names, `-- verdict ID` before one that has a row if the whole fails; what comes before the first makes tables."""
@@ -26,7 +27,7 @@ def quoted(name):
 
 class Oracle:
     def __init__(self, as_of="2026-11-20"):
-        self.as_of, self.cluster, self.databases = as_of, None, 0
+        self.as_of, self.cluster, self.databases, self.last = as_of, None, 0, None
 
     def __enter__(self):
         self.cluster = Cluster()
@@ -81,6 +82,7 @@ class Oracle:
             parts = SECTION.split(f.read().replace(":as_of", "'%s'" % self.as_of))
         self.psql(database, parts[0])
         session, out = self.cluster.session(database), {}
+        self.last = session
         for kind, rule, query in zip(parts[1::3], parts[2::3], parts[3::3]):
             rows = session.rows(re.sub(r"--[^\n]*", "", query))
             out[rule] = sorted(int(row[0])

@@ -62,6 +62,10 @@ def proof_of(pack):
 
 def the_simulated_transfers_hold_the_flows_that_were_counted():
     found = the_oracle().findings("amlsim", public("amlsim_20K_fanin200_transactions.csv"))
+    ask = the_oracle().last.rows
+    assert ask("select count(*), sum(value), min(value), max(value) from transfer") == [["118250", "33039037.18", "2.52", "599.91"]]
+    assert ask("select receiver, day, sum(value), count(*) from transfer group by receiver, day order by 3 desc limit 1") == [
+        ["19970", "50", "2410.79", "6"]]
     assert len(found["SIM.CASH"]) == 456 and ["50", "19970"] in found["SIM.CASH"]
     assert len(found["SIM.STRUCT.WEEK"]) == 5462 and len({key[1] for key in found["SIM.STRUCT.WEEK"]}) == 718
     assert len(found["SIM.STRUCT.MONTH"]) == 3307
@@ -80,6 +84,7 @@ def the_index_holds_the_breaks_that_were_counted():
     records = [dict(zip(PRICES, row)) for row in rows]
     found = found_in(records, PRICES + empty, "data-quality")
     assert len(records) == 9235 and len(found["DQ.PRICE.RANGE"]) == 47 and len(found["DQ.PRICE.FLAT"]) == 506
+    assert the_oracle().last.rows("select sum(c), min(c), max(c) from price") == [["179550.590000", "9.140000", "82.690000"]]
     breaks = [records[n - 1]["day"] for n in found["DQ.PRICE.RANGE"]]
     assert (breaks[0], breaks[-1]) == ("1992-02-11", "2006-02-08")
 
@@ -100,6 +105,17 @@ def the_share_lists_hold_the_identifiers_that_were_counted():
             assert sum(1 for r in records if r[column]) == count, column
 
 
+def the_share_lists_miss_the_names_that_were_counted():
+    columns = inputs.importlib.import_module("inputs_securities_master").COLUMNS
+    for name, names, currencies, repeated in (("LSE", 54, 27, 18), ("PAR", 2, 16, 5)):
+        with open(public("financedatabase_equities_%s.csv" % name), encoding="utf-8", newline="") as f:
+            records = [{c: row[c] for c in columns if c in row} for row in csv.DictReader(f)]
+        found = {rule: subjects for rule, subjects in found_in(records, columns, "securities-master").items() if subjects}
+        assert {rule: len(subjects) for rule, subjects in found.items()} == {
+            "SM.NAME.GIVEN": names, "SM.CCY.GIVEN": currencies, "SM.ISIN.REPEATED": repeated}, found
+
+
 TESTS = [proof_of(pack) for pack in PACKS] + [the_simulated_transfers_hold_the_flows_that_were_counted,
                                               the_index_holds_the_breaks_that_were_counted,
-                                              the_share_lists_hold_the_identifiers_that_were_counted]
+                                              the_share_lists_hold_the_identifiers_that_were_counted,
+                                              the_share_lists_miss_the_names_that_were_counted]
