@@ -38,7 +38,7 @@ def run_bare(site):
 
 def run_pipeline(site, tag):
     """From the first submission to the last visible outcome."""
-    line = json.dumps({"pack": "identifiers@1", "records": [RECORD]}, separators=(",", ":"))
+    line = json.dumps({"pack": "identifiers@1.0.0", "records": [RECORD]}, separators=(",", ":"))
     body = "\n".join([line] * 2000)
     count = lambda: int(site.value("select count(*) from muster.outcome"))
     before = count()
@@ -104,7 +104,7 @@ def latency(_):
             return site.value(f"select count(*) from muster.outcome where task_id = '{job}'") == "1"
         for i in range(520):
             began = time.monotonic()
-            job = site.submit({"pack": "identifiers@1", "records": [RECORD]})["job_id"]
+            job = site.submit({"pack": "identifiers@1.0.0", "records": [RECORD]})["job_id"]
             while not visible(job):
                 pass
             if i >= 20:

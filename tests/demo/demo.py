@@ -96,13 +96,13 @@ def check_truth(box, job, truth):
 def run(box):
     say("One record with a wrong ISIN")
     sys.stdout.flush()
-    box.muster("submit", "--wait", '{"pack":"identifiers@1","records":[{"isin":"US0378331006"}]}')
+    box.muster("submit", "--wait", '{"pack":"identifiers@1.0.0","records":[{"isin":"US0378331006"}]}')
     box.show("select rule, record_no, message from report.finding")
 
     say(f"A file of {ROWS:,} trades, in shards of 8 MiB; one of {AGENTS} agents is killed on the way")
     data, truth = os.path.join(box.dir, "sources", "trades.csv"), os.path.join(box.dir, "truth.csv")
     subprocess.run([os.path.join(BUILD, "tests", "muster-generate"), "--rows", str(ROWS), "--seed", "2026", data, truth], check=True)
-    got = box.muster("submit", "-q", "--pack", "identifiers@1", "--source", "file:trades.csv", "--label", "demo=yes",
+    got = box.muster("submit", "-q", "--pack", "identifiers@1.0.0", "--source", "file:trades.csv", "--label", "demo=yes",
                      stdout=subprocess.PIPE, check=True)
     job = got.stdout.strip()
     print(f"  job {job}", flush=True)

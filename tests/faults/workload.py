@@ -11,7 +11,7 @@ from harness import wait_until
 from natsclient import Nats
 
 GOOD, BAD = "US0378331005", "US0378331006"
-PACK = "identifiers@1"
+PACK = "identifiers@1.0.0"
 #: kinds of jobs; the key of a job is <tag>-<kind>-<number>, so that the checker knows what must come of it
 SMALL = {"good": {"records": [{"isin": GOOD}]}, "bad": {"records": [{"isin": BAD}]}, "two": {"records": [{"isin": BAD}, {"isin": BAD}]}}
 FILES = {"scan": 2600, "plan": 12000}  # rows: one task with several checkpoints; a plan and its shards

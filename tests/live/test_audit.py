@@ -13,7 +13,7 @@ def prepare(site):
     site.sql("create role auditor1 login in role muster_auditor")
     site.sql("create role stranger login")
     for i in range(6):
-        site.done(site.submit({"id": f"link-{i}", "pack": "identifiers@1", "records": [{"isin": GOOD}]})["job_id"])
+        site.done(site.submit({"id": f"link-{i}", "pack": "identifiers@1.0.0", "records": [{"isin": GOOD}]})["job_id"])
 
 
 def _as(site, user):

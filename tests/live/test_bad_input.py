@@ -24,7 +24,7 @@ def _refused(site, body, code, pointer=None):
 
 
 def _outcome(site, source, want_result, want_reason):
-    job = site.submit({"pack": "identifiers@1", "source": source})["job_id"]
+    job = site.submit({"pack": "identifiers@1.0.0", "source": source})["job_id"]
     status = site.done(job)
     rows = site.sql(f"select result, coalesce(reason, '') from report.task_history where job_id = '{job}'")
     assert rows == [[want_result, want_reason]], (rows, status)
@@ -33,32 +33,32 @@ def _outcome(site, source, want_result, want_reason):
 
 def malformed_json_is_refused(site):
     _refused(site, '{"pack":', "malformed")
-    _refused(site, '{"pack":"identifiers@1","pack":"identifiers@1","records":[]}', "malformed")
-    _refused(site, b'{"pack":"identifiers@1","records":[{"isin":"\xff"}]}', "malformed")
-    _refused(site, '{"pack":"identifiers@1","records":[{"isin":"a\\u0000b"}]}', "malformed")
+    _refused(site, '{"pack":"identifiers@1.0.0","pack":"identifiers@1.0.0","records":[]}', "malformed")
+    _refused(site, b'{"pack":"identifiers@1.0.0","records":[{"isin":"\xff"}]}', "malformed")
+    _refused(site, '{"pack":"identifiers@1.0.0","records":[{"isin":"a\\u0000b"}]}', "malformed")
     _refused(site, "[" * 40 + "]" * 40, "malformed")
     _refused(site, "", "malformed")
 
 
 def wrong_types_are_refused_with_their_place(site):
     _refused(site, {"pack": 7, "records": [{"isin": GOOD}]}, "invalid", "/pack")
-    _refused(site, {"pack": "identifiers@1", "records": [{"isin": 5}]}, "invalid", "/records/0/isin")
-    _refused(site, {"pack": "identifiers@1", "records": [{"isin": GOOD}], "nosuch": 1}, "invalid")
-    _refused(site, {"pack": "identifiers@1"}, "invalid")
-    _refused(site, {"pack": "identifiers@1", "source": {"name": "x"}}, "invalid")
-    _refused(site, {"pack": "identifiers@1", "records": [{"isin": GOOD}], "priority": "urgent"}, "invalid", "/priority")
-    _refused(site, {"pack": "identifiers@1", "records": [{"isin": GOOD}], "as_of": "2026-02-30"}, "invalid", "/as_of")
+    _refused(site, {"pack": "identifiers@1.0.0", "records": [{"isin": 5}]}, "invalid", "/records/0/isin")
+    _refused(site, {"pack": "identifiers@1.0.0", "records": [{"isin": GOOD}], "nosuch": 1}, "invalid")
+    _refused(site, {"pack": "identifiers@1.0.0"}, "invalid")
+    _refused(site, {"pack": "identifiers@1.0.0", "source": {"name": "x"}}, "invalid")
+    _refused(site, {"pack": "identifiers@1.0.0", "records": [{"isin": GOOD}], "priority": "urgent"}, "invalid", "/priority")
+    _refused(site, {"pack": "identifiers@1.0.0", "records": [{"isin": GOOD}], "as_of": "2026-02-30"}, "invalid", "/as_of")
 
 
 def unknown_packs_columns_and_queues_are_refused(site):
     _refused(site, {"pack": "nosuch@1", "records": [{"isin": GOOD}]}, "unknown_pack", "/pack")
     _refused(site, {"pack": "identifiers@9", "records": [{"isin": GOOD}]}, "unknown_pack", "/pack")
-    _refused(site, {"pack": "identifiers@1", "records": [{"isim": GOOD}]}, "invalid", "/records/0/isim")
-    _refused(site, {"pack": "identifiers@1", "records": [{"isin": GOOD}], "queue": "nosuch"}, "unknown_queue", "/queue")
+    _refused(site, {"pack": "identifiers@1.0.0", "records": [{"isim": GOOD}]}, "invalid", "/records/0/isim")
+    _refused(site, {"pack": "identifiers@1.0.0", "records": [{"isin": GOOD}], "queue": "nosuch"}, "unknown_queue", "/queue")
 
 
 def a_path_outside_the_roots_is_refused(site):
-    _refused(site, {"pack": "identifiers@1", "source": {"uri": "file:../../etc/passwd"}}, "path_refused", "/source/uri")
+    _refused(site, {"pack": "identifiers@1.0.0", "source": {"uri": "file:../../etc/passwd"}}, "path_refused", "/source/uri")
     os.symlink("/etc/passwd", os.path.join(site.sources, "link.csv"))
     _outcome(site, {"uri": "file:link.csv", "format": "csv"}, "rejected", "path_refused")
     _outcome(site, {"uri": "file:/etc/passwd", "format": "csv"}, "rejected", "path_refused")
@@ -66,7 +66,7 @@ def a_path_outside_the_roots_is_refused(site):
 
 def an_oversized_body_is_refused(site):
     records = [{"isin": GOOD}] * 12000
-    _refused(site, {"pack": "identifiers@1", "records": records}, "too_large")
+    _refused(site, {"pack": "identifiers@1.0.0", "records": records}, "too_large")
 
 
 def a_task_that_no_queue_message_could_carry_is_refused(site):
@@ -114,8 +114,8 @@ def a_line_without_end_is_stopped_by_the_limit(site):
 
 
 def an_unknown_format_is_refused_at_the_door(site):
-    _refused(site, {"pack": "identifiers@1", "source": {"uri": "file:data.parquet", "format": "parquet"}}, "invalid")
-    _refused(site, {"pack": "identifiers@1", "source": {"uri": "file:data"}}, "invalid")
+    _refused(site, {"pack": "identifiers@1.0.0", "source": {"uri": "file:data.parquet", "format": "parquet"}}, "invalid")
+    _refused(site, {"pack": "identifiers@1.0.0", "source": {"uri": "file:data"}}, "invalid")
 
 
 def what_is_wrong_at_the_stream_door_becomes_a_row(site):
@@ -127,7 +127,7 @@ def what_is_wrong_at_the_stream_door_becomes_a_row(site):
 def a_file_that_changes_while_it_is_read_is_an_error(site):
     site.all(workers=1)
     path = site.write("changing.csv", "isin\n" + (GOOD + "\n") * 300000)
-    job = site.submit({"pack": "identifiers@1", "source": {"uri": "file:changing.csv"}})["job_id"]
+    job = site.submit({"pack": "identifiers@1.0.0", "source": {"uri": "file:changing.csv"}})["job_id"]
     wait_until(lambda: site.nats.kv("muster_state", job), what="a checkpoint: the file is being read")
     with open(path, "ab") as f:
         f.write(GOOD.encode() + b"\n")

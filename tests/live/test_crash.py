@@ -23,9 +23,9 @@ def _wanted():
 
 def _submit_mix(site, tag, small=60):
     """Keyed small jobs in one batch (they share rides) and a planned file; asked again until somebody answers."""
-    lines = "\n".join(json.dumps({"id": f"{tag}-{i}", "pack": "identifiers@1", "records": [{"isin": BAD if i % 3 == 0 else GOOD}]})
+    lines = "\n".join(json.dumps({"id": f"{tag}-{i}", "pack": "identifiers@1.0.0", "records": [{"isin": BAD if i % 3 == 0 else GOOD}]})
                       for i in range(small))
-    file = {"id": f"{tag}-file", "pack": "identifiers@1", "source": {"uri": "file:trades.csv"}}
+    file = {"id": f"{tag}-file", "pack": "identifiers@1.0.0", "source": {"uri": "file:trades.csv"}}
     for body in (lines, json.dumps(file)):
         def accepted(body=body):
             try:
@@ -89,7 +89,7 @@ def a_dispatcher_killed_at_every_step_loses_and_doubles_nothing(site):
     site.worker("d2")
     for point in ("before_commit", "after_commit", "after_publish", "after_mark", "after_answer"):
         victim = site.dispatcher("victim-" + point, fail=f"dispatcher.{point}=crash")
-        site.nats.publish("muster.api.submit", json.dumps({"pack": "identifiers@1", "records": [{"isin": GOOD}]}), reply="_INBOX.x")
+        site.nats.publish("muster.api.submit", json.dumps({"pack": "identifiers@1.0.0", "records": [{"isin": GOOD}]}), reply="_INBOX.x")
         assert victim.ended() == -9
         heir = site.dispatcher("heir-" + point)
         _submit_mix(site, "d-" + point)
@@ -107,7 +107,7 @@ def an_intake_message_survives_a_dispatcher_that_dies_before_its_ack(site):
     site.recorder()
     site.worker("a1")
     victim = site.dispatcher("victim", fail="dispatcher.before_intake_ack=crash")
-    site.nats.publish_stream("muster.intake", json.dumps({"pack": "identifiers@1", "records": [{"isin": BAD}], "id": "door"}))
+    site.nats.publish_stream("muster.intake", json.dumps({"pack": "identifiers@1.0.0", "records": [{"isin": BAD}], "id": "door"}))
     assert victim.ended() == -9
     site.dispatcher("heir")
     wait_until(lambda: site.value("select result from report.job_status where job_key = 'door'") == "fail")
@@ -234,7 +234,7 @@ def a_database_killed_under_load_loses_nothing(site):
     site.all(workers=2)
 
     def refused():  # what the killed server's processes had in hand they may still commit
-        answer = site.api("submit", {"pack": "identifiers@1", "records": [{"isin": GOOD}]})
+        answer = site.api("submit", {"pack": "identifiers@1.0.0", "records": [{"isin": GOOD}]})
         return not answer["ok"] and answer
     for turn in range(3):
         _submit_mix(site, f"p{turn}")

@@ -55,7 +55,7 @@ def _cli(site, leaf, *words):
 
 def _submit(site, leaf, tag, count):
     """Through the leaf, until it is accepted: the same keys are sent again."""
-    body = "\n".join(json.dumps({"id": f"{tag}-{i}", "pack": "identifiers@1", "records": [{"isin": GOOD}]}) for i in range(count))
+    body = "\n".join(json.dumps({"id": f"{tag}-{i}", "pack": "identifiers@1.0.0", "records": [{"isin": GOOD}]}) for i in range(count))
 
     def accepted():
         try:
@@ -107,13 +107,13 @@ def every_program_works_behind_a_leaf_as_beside_the_hub(site):
     programs = _run(site, leaf, workers=2)
     assert "(leaf)" in programs[0].tail(), programs[0].tail()
     site.write("trades.csv", "symbol,isin\n" + "".join(f"S{i},{BAD if i % 100 == 7 else GOOD}\n" for i in range(20000)))
-    got = _cli(site, leaf, "submit", "--pack", "identifiers@1", "--source", "file:trades.csv", "--id", "plan", "--wait")
+    got = _cli(site, leaf, "submit", "--pack", "identifiers@1.0.0", "--source", "file:trades.csv", "--id", "plan", "--wait")
     assert got.returncode == 1 and "result fail" in got.stdout, got
     status = site.sql("select tasks, records, findings from report.job_status where job_key = 'plan'")[0]
     assert int(status[0]) > 3 and status[1:] == ["20000", "200"], status
     _submit(site, leaf, "small", 50)
     with Nats(leaf.leaf.url) as nats:
-        ack = nats.publish_stream("muster.intake", json.dumps({"id": "small-50", "pack": "identifiers@1", "records": [{"isin": GOOD}]}))
+        ack = nats.publish_stream("muster.intake", json.dumps({"id": "small-50", "pack": "identifiers@1.0.0", "records": [{"isin": GOOD}]}))
         assert ack["domain"] == "hub", ack
     _done(site, "small", 51)
     got = _cli(site, leaf, "agents")
@@ -125,7 +125,7 @@ def every_program_works_behind_a_leaf_as_beside_the_hub(site):
         assert worker.stop() == 0
     slow = site.run("slow", "muster-worker", {"nats.url": leaf.leaf.url, "agent.id": "slow", "worker.read_limit": "16KiB"})
     site.write("trades.csv", "symbol,isin\n" + "".join(f"T{i},{BAD if i % 100 == 7 else GOOD}\n" for i in range(3000)))
-    assert _cli(site, leaf, "submit", "--pack", "identifiers@1", "--source", "file:trades.csv", "--id", "moved").returncode == 0
+    assert _cli(site, leaf, "submit", "--pack", "identifiers@1.0.0", "--source", "file:trades.csv", "--id", "moved").returncode == 0
     with Nats(leaf.hub.url) as nats:
         wait_until(lambda: any(b'"checkpoint":{' in m[3] for m in nats.messages("KV_muster_state")), 30, "a checkpoint")
     slow.kill9()

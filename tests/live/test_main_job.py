@@ -26,7 +26,7 @@ def _nats(site, *words, **kwargs):
 
 
 def one_wrong_isin_is_one_finding_in_sql(site):
-    receipt = site.submit({"pack": "identifiers@1", "records": [{"isin": BAD}, {"isin": GOOD}]})
+    receipt = site.submit({"pack": "identifiers@1.0.0", "records": [{"isin": BAD}, {"isin": GOOD}]})
     assert receipt["state"] == "queued" and receipt["tasks"] == 1 and receipt["duplicate"] is False, receipt
     status = site.done(receipt["job_id"])
     assert status["result"] == "fail" and status["state"] == "completed", status
@@ -35,36 +35,36 @@ def one_wrong_isin_is_one_finding_in_sql(site):
 
 
 def a_right_record_passes(site):
-    status = site.done(site.submit({"pack": "identifiers@1", "records": [{"isin": GOOD}]})["job_id"])
+    status = site.done(site.submit({"pack": "identifiers@1.0.0", "records": [{"isin": GOOD}]})["job_id"])
     assert status["result"] == "pass", status
 
 
 def missing_values_are_never_a_pass(site):
-    status = site.done(site.submit({"pack": "identifiers@1", "records": [{"isin": None}]})["job_id"])
+    status = site.done(site.submit({"pack": "identifiers@1.0.0", "records": [{"isin": None}]})["job_id"])
     assert status["result"] == "not_evaluated", status
 
 
 def the_same_key_gives_the_same_job(site):
-    job = {"id": "twice", "pack": "identifiers@1", "records": [{"isin": GOOD}]}
+    job = {"id": "twice", "pack": "identifiers@1.0.0", "records": [{"isin": GOOD}]}
     first, second = site.submit(job), site.submit(job)
     assert second["duplicate"] and first["job_id"] == second["job_id"], (first, second)
-    third = site.submit({"pack": "identifiers@1", "records": [{"isin": GOOD}]}, {"Nats-Msg-Id": "header-key"})
-    again = site.submit({"pack": "identifiers@1", "records": [{"isin": GOOD}]}, {"Nats-Msg-Id": "header-key"})
+    third = site.submit({"pack": "identifiers@1.0.0", "records": [{"isin": GOOD}]}, {"Nats-Msg-Id": "header-key"})
+    again = site.submit({"pack": "identifiers@1.0.0", "records": [{"isin": GOOD}]}, {"Nats-Msg-Id": "header-key"})
     assert again["duplicate"] and third["job_id"] == again["job_id"]
     assert site.value("select count(*) from muster.request where key in ('twice', 'header-key')") == "2"
 
 
 def the_same_key_with_another_body_is_a_conflict(site):
-    site.submit({"id": "conflict", "pack": "identifiers@1", "records": [{"isin": GOOD}]})
-    answer = site.api("submit", {"id": "conflict", "pack": "identifiers@1", "records": [{"isin": BAD}]})
+    site.submit({"id": "conflict", "pack": "identifiers@1.0.0", "records": [{"isin": GOOD}]})
+    answer = site.api("submit", {"id": "conflict", "pack": "identifiers@1.0.0", "records": [{"isin": BAD}]})
     assert answer["ok"] is False and answer["error"]["code"] == "conflict", answer
 
 
 def a_batch_counts_accepted_duplicate_and_rejected_with_lines(site):
-    lines = [{"id": "b1", "pack": "identifiers@1", "records": [{"isin": GOOD}]},
+    lines = [{"id": "b1", "pack": "identifiers@1.0.0", "records": [{"isin": GOOD}]},
              {"id": "b2", "pack": "nosuch@1", "records": [{"isin": GOOD}]},
-             {"id": "b1", "pack": "identifiers@1", "records": [{"isin": GOOD}]},
-             {"id": "b3", "pack": "identifiers@1", "records": [{"isin": BAD}]}]
+             {"id": "b1", "pack": "identifiers@1.0.0", "records": [{"isin": GOOD}]},
+             {"id": "b3", "pack": "identifiers@1.0.0", "records": [{"isin": BAD}]}]
     for body in ("\n".join(map(json.dumps, lines)), json.dumps(lines).replace("b1", "c1").replace("b3", "c3")):
         answer = site.api("submit", body)
         assert (answer["accepted"], answer["duplicate"], answer["rejected"]) == (2, 1, 1), answer
@@ -73,7 +73,7 @@ def a_batch_counts_accepted_duplicate_and_rejected_with_lines(site):
 
 
 def a_thousand_small_jobs_ride_in_bundles_and_each_has_its_own_outcome(site):
-    lines = [{"id": f"bundle-{i}", "pack": "identifiers@1", "records": [{"isin": BAD if i % 10 == 0 else GOOD}]}
+    lines = [{"id": f"bundle-{i}", "pack": "identifiers@1.0.0", "records": [{"isin": BAD if i % 10 == 0 else GOOD}]}
              for i in range(1000)]
     answer = site.api("submit", "\n".join(map(json.dumps, lines)))
     assert answer["accepted"] == 1000, answer
@@ -87,7 +87,7 @@ def a_large_file_is_planned_and_every_injected_fault_is_found(site):
     data, truth = os.path.join(site.sources, "trades.csv"), os.path.join(site.dir, "truth.csv")
     subprocess.run([os.path.join(BUILD, "tests", "muster-generate"), "--rows", "20000", "--seed", "7", "--faults", "100",
                     data, truth], check=True)
-    job = site.submit({"pack": "identifiers@1", "source": {"uri": "file:trades.csv"}})["job_id"]
+    job = site.submit({"pack": "identifiers@1.0.0", "source": {"uri": "file:trades.csv"}})["job_id"]
     status = site.done(job)
     assert status["tasks"] == 1 and status["result"] == "fail", status
     rules = {"isin": "ID.ISIN", "lei": "ID.LEI", "iban": "ID.IBAN", "bic": "ID.BIC", "mic": "ID.MIC",
@@ -104,7 +104,7 @@ def shards_find_what_one_task_finds(site):
     data = os.path.join(site.sources, "trades.csv")
     subprocess.run([os.path.join(BUILD, "tests", "muster-generate"), "--rows", "5000", "--seed", "9", "--faults", "200", data,
                     os.path.join(site.dir, "truth.csv")], check=True)
-    shards = site.submit({"pack": "identifiers@1", "source": {"uri": "file:trades.csv"}})["job_id"]
+    shards = site.submit({"pack": "identifiers@1.0.0", "source": {"uri": "file:trades.csv"}})["job_id"]
     status = site.done(shards)
     assert status["tasks"] > 5, status
     site.settings["task.shard_bytes"] = "64MiB"
@@ -112,7 +112,7 @@ def shards_find_what_one_task_finds(site):
     for program in site.programs:
         if program.name == "dispatcher":
             program.stop()
-    whole = site.submit({"pack": "identifiers@1", "source": {"uri": "file:trades.csv"}})["job_id"]
+    whole = site.submit({"pack": "identifiers@1.0.0", "source": {"uri": "file:trades.csv"}})["job_id"]
     assert site.done(whole)["tasks"] == 1
     findings = "select record_no, rule, fingerprint, message, evidence::text from report.finding where job_id = '%s' order by 1, 2"
     assert site.sql(findings % shards) == site.sql(findings % whole)
@@ -120,7 +120,7 @@ def shards_find_what_one_task_finds(site):
 
 
 def a_dead_data_source_is_an_outcome_with_its_reason(site):
-    job = site.submit({"pack": "identifiers@1", "source": {"uri": "file:nothere.csv"}})["job_id"]
+    job = site.submit({"pack": "identifiers@1.0.0", "source": {"uri": "file:nothere.csv"}})["job_id"]
     status = site.done(job)
     assert status["result"] == "error" and status["state"] == "failed", status
     assert site.value(f"select reason from report.task_history where job_id = '{job}'") == "source_missing"
@@ -128,14 +128,14 @@ def a_dead_data_source_is_an_outcome_with_its_reason(site):
 
 def the_nats_command_line_submits_and_gets_a_receipt(site):
     _, out, _ = _nats(site, "req", "muster.api.submit", "--raw",
-                      json.dumps({"pack": "identifiers@1", "records": [{"isin": BAD}]}))
+                      json.dumps({"pack": "identifiers@1.0.0", "records": [{"isin": BAD}]}))
     receipt = json.loads(out.strip())
     assert receipt["ok"] and site.done(receipt["job_id"])["result"] == "fail"
 
 
 def the_nats_command_line_uses_the_durable_door(site):
     status, out, err = _nats(site, "pub", "-J", "muster.intake", "-H", "Nats-Msg-Id:door-1",
-                             json.dumps({"pack": "identifiers@1", "records": [{"isin": GOOD}]}))
+                             json.dumps({"pack": "identifiers@1.0.0", "records": [{"isin": GOOD}]}))
     assert status == 0 and "MUSTER_INTAKE" in out + err, (out, err)
     wait_until(lambda: site.value("select result from report.job_status where job_key = 'door-1'") == "pass")
     _nats(site, "pub", "-J", "muster.intake", "-H", "Nats-Msg-Id:door-2", '{"pack":')
@@ -155,9 +155,9 @@ def the_nats_command_line_sees_agents_and_services(site):
 
 
 def muster_submits_waits_and_shows(site):
-    got = site.cli("submit", "--wait", json.dumps({"pack": "identifiers@1", "records": [{"isin": BAD}]}))
+    got = site.cli("submit", "--wait", json.dumps({"pack": "identifiers@1.0.0", "records": [{"isin": BAD}]}))
     assert got.returncode == 1 and "result fail" in got.stdout, got
-    got = site.cli("submit", "-o", "json", json.dumps({"pack": "identifiers@1", "records": [{"isin": GOOD}]}))
+    got = site.cli("submit", "-o", "json", json.dumps({"pack": "identifiers@1.0.0", "records": [{"isin": GOOD}]}))
     receipt = json.loads(got.stdout)
     assert got.returncode == 0 and receipt["ok"], got
     got = site.cli("wait", receipt["job_id"], "--timeout", "20s")
@@ -175,9 +175,9 @@ def muster_submits_waits_and_shows(site):
 
 def muster_submits_a_file_of_jobs_and_says_which_lines_are_wrong(site):
     path = site.write("jobs.jsonl", "".join(json.dumps(j) + "\n" for j in [
-        {"id": "f1", "pack": "identifiers@1", "records": [{"isin": GOOD}]},
-        {"id": "f2", "pack": "identifiers@1"},
-        {"id": "f3", "pack": "identifiers@1", "records": [{"isin": GOOD}]}]))
+        {"id": "f1", "pack": "identifiers@1.0.0", "records": [{"isin": GOOD}]},
+        {"id": "f2", "pack": "identifiers@1.0.0"},
+        {"id": "f3", "pack": "identifiers@1.0.0", "records": [{"isin": GOOD}]}]))
     got = site.cli("submit", "-f", path)
     assert got.returncode == 8 and "line 2" in got.stderr and "2 new" in got.stdout, got
 

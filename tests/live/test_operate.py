@@ -20,11 +20,11 @@ def _write(site, name="trades.csv", rows=ROWS):
 
 
 def _file(name="trades.csv", **more):
-    return dict({"pack": "identifiers@1", "source": {"uri": "file:" + name}}, **more)
+    return dict({"pack": "identifiers@1.0.0", "source": {"uri": "file:" + name}}, **more)
 
 
 def _small(**more):
-    return dict({"pack": "identifiers@1", "records": [{"isin": GOOD}]}, **more)
+    return dict({"pack": "identifiers@1.0.0", "records": [{"isin": GOOD}]}, **more)
 
 
 def _messages(site):

@@ -105,14 +105,14 @@ def with_the_rights_of_their_roles_programs_do_all_their_work(site):
     workers = _site(site, broker)
     # submitted by every door
     _trades(site, 20000)
-    got = _cli(site, broker, "submitter", "submit", "--pack", "identifiers@1", "--source", "file:trades.csv", "--id", "plan", "--wait")
+    got = _cli(site, broker, "submitter", "submit", "--pack", "identifiers@1.0.0", "--source", "file:trades.csv", "--id", "plan", "--wait")
     assert got.returncode == 1 and "result fail" in got.stdout, got
-    got = _cli(site, broker, "submitter", "submit", "--wait", json.dumps({"id": "small", "pack": "identifiers@1", "records": [{"isin": GOOD}]}))
+    got = _cli(site, broker, "submitter", "submit", "--wait", json.dumps({"id": "small", "pack": "identifiers@1.0.0", "records": [{"isin": GOOD}]}))
     assert got.returncode == 0, got
     assert int(site.value("select tasks from report.job_status where job_key = 'plan'")) > 3
     if shutil.which("nats"):
         for words in (["req", "muster.api.status", '{"id":"plan"}'],
-                      ["pub", "-J", "muster.intake", json.dumps({"id": "door", "pack": "identifiers@1", "records": [{"isin": GOOD}]})]):
+                      ["pub", "-J", "muster.intake", json.dumps({"id": "door", "pack": "identifiers@1.0.0", "records": [{"isin": GOOD}]})]):
             got = subprocess.run(["nats", "-s", broker.url, "--user", "submitter", "--password", "pw-submitter", "--inbox-prefix",
                                   "_INBOX_submitter", *words], capture_output=True, text=True, timeout=30, stdin=subprocess.DEVNULL,
                                  env=dict(os.environ, HOME=site.dir))
@@ -127,7 +127,7 @@ def with_the_rights_of_their_roles_programs_do_all_their_work(site):
     slow = _program(site, broker, "a1-slow", "muster-worker", "worker_a1", **{"agent.id": "a1", "worker.read_limit": "16KiB"}) \
         if workers[0].stop() == 0 and workers[1].stop() == 0 else None
     _trades(site, 3000)
-    got = _cli(site, broker, "submitter", "submit", "--pack", "identifiers@1", "--source", "file:trades.csv", "--id", "moved")
+    got = _cli(site, broker, "submitter", "submit", "--pack", "identifiers@1.0.0", "--source", "file:trades.csv", "--id", "moved")
     assert got.returncode == 0, got
     wait_until(lambda: re.search(rb"muster_state", _state_keys(broker)), 30, "a checkpoint")
     slow.kill9()
@@ -143,7 +143,7 @@ def with_the_rights_of_their_roles_programs_do_all_their_work(site):
     got = _cli(site, broker, "operator", "db", "resubmit", "--dry-run")
     assert got.returncode == 0, got
     # repaired: a message that vanished, a consumer that is gone, a checkpoint of a task that is done
-    _cli(site, broker, "submitter", "submit", json.dumps({"id": "lost", "pack": "identifiers@1", "records": [{"isin": GOOD}]}))
+    _cli(site, broker, "submitter", "submit", json.dumps({"id": "lost", "pack": "identifiers@1.0.0", "records": [{"isin": GOOD}]}))
     wait_until(lambda: site.value("select count(*) from muster.outbox where kind = 'task' and published_at is not null") == "1")
     dispatcher = Client(broker, "dispatcher")
     sequence = site.value("select sequence from muster.outbox where kind = 'task'")
@@ -245,7 +245,7 @@ def a_program_that_is_refused_says_which_subject(site):
     broker = _broker(site, edit)
     for login, (_, binary, more) in wanted.items():
         _program(site, broker, login, binary, login, **more)
-    got = _cli(site, broker, "submitter", "submit", json.dumps({"pack": "identifiers@1", "records": [{"isin": GOOD}]}))
+    got = _cli(site, broker, "submitter", "submit", json.dumps({"pack": "identifiers@1.0.0", "records": [{"isin": GOOD}]}))
     assert got.returncode == 0, got
     for program, (subject, _, _) in zip(site.programs[-3:], wanted.values()):
         wait_until(lambda: "the broker refused what this login may not" in program.tail(200) and f'"{subject}' in program.tail(200).replace("\\", ""),
@@ -263,7 +263,7 @@ def without_leave_to_make_streams_the_dispatcher_takes_those_that_setup_made(sit
     _program(site, broker, "dispatcher", "muster-dispatcher", "dispatcher", **{"dispatcher.provision": "false"})
     _program(site, broker, "recorder", "muster-recorder", "recorder")
     _program(site, broker, "a1", "muster-worker", "worker_a1", **{"agent.id": "a1"})
-    got = _cli(site, broker, "submitter", "submit", "--wait", json.dumps({"pack": "identifiers@1", "records": [{"isin": GOOD}]}))
+    got = _cli(site, broker, "submitter", "submit", "--wait", json.dumps({"pack": "identifiers@1.0.0", "records": [{"isin": GOOD}]}))
     assert got.returncode == 0 and _violations(broker) == [], (got, _violations(broker))
     broker.close()
 

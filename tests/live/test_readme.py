@@ -44,8 +44,8 @@ def prepare(site):
     site.worker("worker-1")
     site.worker("worker-2")
     site.write("trades.csv", "symbol,isin\n" + "".join(f"S{i},{BAD if i == 700 else GOOD}\n" for i in range(1000)))
-    job = {"pack": "identifiers@1", "records": [{"isin": GOOD}]}
-    site.done(site.submit({"pack": "identifiers@1", "source": {"uri": "file:missing.csv", "name": "trades"}})["job_id"])
+    job = {"pack": "identifiers@1.0.0", "records": [{"isin": GOOD}]}
+    site.done(site.submit({"pack": "identifiers@1.0.0", "source": {"uri": "file:missing.csv", "name": "trades"}})["job_id"])
     with open(os.path.join(site.dir, "jobs.jsonl"), "w") as f:
         f.write(json.dumps(job) + "\n" + json.dumps(dict(job, pack="nosuch@1")) + "\n")
     with open(os.path.join(site.dir, "eod.json"), "w") as f:
@@ -77,7 +77,7 @@ def _watched(site, command, cause, wanted):
 
 
 def _submit_small(site):
-    site.submit({"pack": "identifiers@1", "records": [{"isin": GOOD}]})
+    site.submit({"pack": "identifiers@1.0.0", "records": [{"isin": GOOD}]})
 
 
 def _long_task(site):
@@ -156,9 +156,9 @@ def every_query_answers(site):
     queries = [q.strip() for block in _blocks("sql") for q in re.sub(r"--.*", "", block).split(";") if q.strip()]
     rows = [site.sql(q.replace("…", job)) for q in queries]
     assert len(rows) == 6, len(rows)
-    assert rows[0] == [["completed", "fail", "1000", "1"]], rows[0]
+    assert rows[0] == [["completed", "fail", "1000", "2"]], rows[0]  # a wrong ISIN; and one that occurs more than once
     assert [r for r in rows[1] if r[0] == "ID.ISIN"] == [["ID.ISIN", "fail", "999", "1", "0"]], rows[1]
-    assert [r[:3] for r in rows[2]] == [["ID.ISIN", "701", "702"]], rows[2]
+    assert ["ID.ISIN", "701", "702"] in [r[:3] for r in rows[2]] and len(rows[2]) == 2, rows[2]
     assert rows[3] and rows[4] == [], rows[3:]
     assert [r[1:3] for r in rows[5]] == [["bad_input", "source_missing"]], rows[5]
 

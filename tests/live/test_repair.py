@@ -16,7 +16,7 @@ STREAMS = "nats/jetstream/$G/streams"
 
 
 def _job(key, isin=GOOD):
-    return {"id": key, "pack": "identifiers@1", "records": [{"isin": isin}]}
+    return {"id": key, "pack": "identifiers@1.0.0", "records": [{"isin": isin}]}
 
 
 def _submit(site, tag, count=20):
@@ -189,7 +189,7 @@ def results_that_the_database_has_lost_are_recorded_again_from_the_stream(site):
     site.worker("a1")
     site.write("trades.csv", "symbol,isin\n" + "".join(f"S{i},{BAD if i % 97 == 0 else GOOD}\n" for i in range(12000)))
     _submit(site, "small")
-    job = site.submit({"pack": "identifiers@1", "source": {"uri": "file:trades.csv"}})["job_id"]
+    job = site.submit({"pack": "identifiers@1.0.0", "source": {"uri": "file:trades.csv"}})["job_id"]
     status = site.done(job)
     assert status["tasks"] > 3 and status["findings"] == 124, status
     _done(site, "small", 20)

@@ -15,7 +15,7 @@ EVENT = "muster.event.operator.repaired"
 
 
 def _submit(site, tag, count):
-    body = "\n".join(json.dumps({"id": f"{tag}-{i}", "pack": "identifiers@1", "records": [{"isin": GOOD}]}) for i in range(count))
+    body = "\n".join(json.dumps({"id": f"{tag}-{i}", "pack": "identifiers@1.0.0", "records": [{"isin": GOOD}]}) for i in range(count))
     assert site.api("submit", body)["accepted"] == count
 
 
@@ -130,7 +130,7 @@ def a_store_that_was_wiped_is_told_with_all_that_was_made_again(site):
 def other_repairs_are_told_once_a_pass(site):
     site.all(workers=1)
     events = Background(site.url, EVENT)
-    done = site.submit({"pack": "identifiers@1", "records": [{"isin": GOOD}]})["job_id"]
+    done = site.submit({"pack": "identifiers@1.0.0", "records": [{"isin": GOOD}]})["job_id"]
     site.done(done)
     wait_until(lambda: site.nats.stream("MUSTER_TASKS")["messages"] == 0, 30, "an empty queue")
     site.nats.publish_stream(f"$KV.muster_state.{done}", json.dumps({"v": 1, "task_id": done}))

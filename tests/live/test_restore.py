@@ -17,7 +17,7 @@ GOOD, BAD = "US0378331005", "US0378331006"
 
 
 def _job(key=None, isin=GOOD, **more):
-    return dict({"id": key} if key else {}, pack="identifiers@1", records=[{"isin": isin}], **more)
+    return dict({"id": key} if key else {}, pack="identifiers@1.0.0", records=[{"isin": isin}], **more)
 
 
 def _many(site, tag, count, isin=GOOD):
@@ -98,7 +98,7 @@ def a_restored_database_gets_back_what_was_accepted_after_its_backup(site):
     _back_up(site)
     small = _many(site, "after", 50, BAD)
     site.write("trades.csv", "symbol,isin\n" + "".join(f"S{i},{BAD if i % 97 == 0 else GOOD}\n" for i in range(12000)))
-    large = site.submit({"pack": "identifiers@1", "source": {"uri": "file:trades.csv"}, "labels": {"desk": "ρ"}, "queue": "default",
+    large = site.submit({"pack": "identifiers@1.0.0", "source": {"uri": "file:trades.csv"}, "labels": {"desk": "ρ"}, "queue": "default",
                          "priority": "high", "deadline": "2031-01-01T00:00:00Z"})["job_id"]
     _done(site, 72)
     jobs = "select job_id, job_key, encode(task_digest, 'hex'), queue, priority, pack, as_of, deadline, labels, source_name, actor, date_trunc('milliseconds', submitted_at) from muster.job order by 1"
@@ -546,7 +546,7 @@ def _trouble(site, kind, seconds=6):
     _done(site, 100)
     slow = site.write("slow.csv", "symbol,isin\n" + "".join(f"S{i},{GOOD}\n" for i in range(5000)))
     assert os.path.exists(slow)
-    running = [site.submit({"id": f"running-{i}", "pack": "identifiers@1", "source": {"uri": "file:slow.csv"}})["job_id"] for i in range(3)]
+    running = [site.submit({"id": f"running-{i}", "pack": "identifiers@1.0.0", "source": {"uri": "file:slow.csv"}})["job_id"] for i in range(3)]
     trouble = kind()
     before = _memory(site)
     trouble.begin(site)

@@ -31,7 +31,7 @@ def prepare(site):
 
 
 def _submit(site):
-    return site.submit({"pack": "identifiers@1", "source": {"uri": "file:trades.csv"}})["job_id"]
+    return site.submit({"pack": "identifiers@1.0.0", "source": {"uri": "file:trades.csv"}})["job_id"]
 
 
 def _as_undisturbed(site, job):
@@ -70,7 +70,7 @@ def a_stopped_agent_that_comes_back_changes_nothing(site):
 
 
 def agents_killed_under_load_lose_and_double_nothing(site):
-    lines = [{"id": f"load-{i}", "pack": "identifiers@1", "records": [{"isin": BAD if i % 7 == 0 else GOOD}]}
+    lines = [{"id": f"load-{i}", "pack": "identifiers@1.0.0", "records": [{"isin": BAD if i % 7 == 0 else GOOD}]}
              for i in range(6000)]
     agents = [site.worker(f"load-{i}") for i in range(2)]
     for at in range(0, len(lines), 1000):

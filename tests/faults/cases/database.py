@@ -289,7 +289,7 @@ def huge_results(r):
     r.site.named("a1").stop()
     r.site.worker("fast", worker__read_limit="0")
     began = time.monotonic()
-    job = r.site.submit({"pack": "identifiers@1", "source": {"uri": "file:huge.csv"}})["job_id"]
+    job = r.site.submit({"pack": "identifiers@1.0.0", "source": {"uri": "file:huge.csv"}})["job_id"]
     status = r.site.done(job, 240)
     r.figures["findings"] = f"{status['findings']:,} in {time.monotonic() - began:.1f} s"
     if status["result"] != "fail" or status["findings"] != rows:
