@@ -16,7 +16,7 @@ const char *mu_result_name(enum mu_result r); /* "pass", …, "rejected", … */
 struct mu_rule_counts {
     const char *rule; /* borrowed, as is head */
     const char *head; /* what stands in every tally of it: "rule":…,"severity":… and, if they are not active and 1, "mode"
-                         and "min_coverage", by which sums over tasks are judged */
+                         and "min_coverage", by which sums over tasks are judged; "per", if it counts no records */
     int64_t pass, warn, fail, error, not_evaluated, out_of_scope;
     int64_t withheld; /* of fail and warn: counted, but their findings are not told (`max_findings`) */
 };

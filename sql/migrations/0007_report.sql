@@ -89,7 +89,7 @@ create view report.check_result as
 select j.job_id, j.pack, j.source_name as source, j.as_of, r.rule, r.severity, r.mode, r.status, r.pass::bigint as pass, r.warn::bigint as warn,
        r.fail::bigint as fail, r.error::bigint as error, r.not_evaluated::bigint as not_evaluated, r.out_of_scope::bigint as out_of_scope
 from muster.job j join muster.rule_total r on r.job_id = j.job_id;
-comment on view report.check_result is 'One row per job and rule: status and counters. The counters of a rule add up to the records read.';
+comment on view report.check_result is 'One row per job and rule: status and counters. Those of a rule over records add up to the records read; a rule over groups counts groups, one with mostly its one verdict.';
 comment on column report.check_result.job_id is 'The job.';
 comment on column report.check_result.pack is 'Rule pack and version.';
 comment on column report.check_result.source is 'Name of the source.';
@@ -175,13 +175,13 @@ left join (select job_id, count(*) as stored from report.finding group by job_id
 left join (select v.job_id, count(*) as rules_unequal
            from muster.verdict v
            join muster.tally w on w.tally_id = v.tally_id
-           cross join lateral jsonb_to_recordset(w.rules) as r(rule text, pass bigint, warn bigint, fail bigint, error bigint,
+           cross join lateral jsonb_to_recordset(w.rules) as r(rule text, per text, pass bigint, warn bigint, fail bigint, error bigint,
                not_evaluated bigint, out_of_scope bigint)
-           where v.result in ('pass', 'warn', 'fail', 'not_evaluated') and r.rule <> 'DQ.RECORD'
+           where v.result in ('pass', 'warn', 'fail', 'not_evaluated') and r.rule <> 'DQ.RECORD' and r.per is null
              and coalesce(r.pass, 0) + coalesce(r.warn, 0) + coalesce(r.fail, 0) + coalesce(r.error, 0)
                + coalesce(r.not_evaluated, 0) + coalesce(r.out_of_scope, 0) <> v.records - v.skipped
            group by v.job_id) as c on c.job_id = s.job_id;
-comment on view report.reconciliation is 'Control totals per job: what was planned was read, what was found is stored, and each rule accounts for every record.';
+comment on view report.reconciliation is 'Control totals per job: what was planned was read, what was found is stored, and each rule over records accounts for every one.';
 comment on column report.reconciliation.job_id is 'The job.';
 comment on column report.reconciliation.result is 'Its result; null while open.';
 comment on column report.reconciliation.tasks is 'Tasks that it has.';
@@ -190,7 +190,7 @@ comment on column report.reconciliation.records_planned is 'Records that the pla
 comment on column report.reconciliation.records_read is 'Records that its tasks read.';
 comment on column report.reconciliation.findings_stored is 'Findings that stand in the database.';
 comment on column report.reconciliation.findings_stated is 'Findings that the outcomes state.';
-comment on column report.reconciliation.rules_unequal is 'Counters of rules that do not add up to the records read.';
+comment on column report.reconciliation.rules_unequal is 'Counters of rules over records that do not add up to the records read.';
 comment on column report.reconciliation.balanced is 'True if all agree, or the job has no verdict yet. There must be no false.';
 
 create view report.alert as

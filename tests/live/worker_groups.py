@@ -61,7 +61,7 @@ def a_source_that_rules_must_see_whole_is_not_cut(rig):
     want = expected()
     assert totals(rig, task) == want
     assert rules["G.SUM"]["fail"] == len(want) and rules["G.SUM"]["pass"] == KEYS - len(want), rules
-    assert rules["G.MOSTLY"] == {"rule": "G.MOSTLY", "severity": "low", "fail": 1}, rules
+    assert rules["G.MOSTLY"] == {"rule": "G.MOSTLY", "severity": "low", "per": "rule", "fail": 1}, rules
     assert outcome["findings_total"] == len(want) + 1, outcome
 
 

@@ -183,6 +183,8 @@ static bool write_head(struct mu_ready *r, struct ready_rule *rr, struct mu_erro
         mu_json_put_text(&text, "mode", rr->rule->mode == MU_MODE_SHADOW ? "shadow" : "off");
     if (rr->rule->min_coverage_text)
         mu_json_put_text(&text, "min_coverage", rr->rule->min_coverage_text);
+    if (rr->rule->kind == MU_RULE_GROUP || rr->rule->has_mostly)
+        mu_json_put_text(&text, "per", rr->rule->kind == MU_RULE_GROUP ? "group" : "rule");
     rr->tally_head = mu_pool_text(r->pool, mu_text_span(&text));
     mu_text_reset(&text);
     mu_text_putc(&text, '{');
