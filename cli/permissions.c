@@ -19,7 +19,7 @@ struct login {
 struct request {
     struct cli *cli;
     struct mu_rights rights;
-    char *queues[MU_QUEUES_MAX];
+    char *queues[MU_QUEUES_MAX], *buckets[MU_QUEUES_MAX];
     const char *agents[AGENTS_MAX];
     size_t agent_count;
     struct login logins[LOGINS_MAX];
@@ -39,6 +39,7 @@ static enum cli_exit help(void)
         printf("                        %-12s %s\n", mu_role_name((enum mu_role)i), mu_role_sentence((enum mu_role)i));
     puts("  --agent ID          a login for this agent (may be repeated; default: agent-1)\n"
          "  --queue QUEUE       queues that the agents serve (may be repeated; default: queues.names)\n"
+         "  --bucket BUCKET     of the object store, that the agents read sources from (may be repeated; default: source.buckets)\n"
          "  --domain DOMAIN     of JetStream, for programs behind leaf nodes (default: nats.jetstream_domain)\n"
          "  --user LOGIN=NAME   another user name for a login: recorder=rec1, worker_agent-1=vm7\n"
          "  --nkey LOGIN=KEY    the public key of an nkey, instead of user and password\n"
@@ -84,6 +85,8 @@ static bool take(struct request *r, const char *option, char *value)
         r->rights.domain = value;
     } else if (mu_span_is(word, "--queue") && r->rights.queue_count < MU_QUEUES_MAX) {
         r->queues[r->rights.queue_count++] = value;
+    } else if (mu_span_is(word, "--bucket") && r->rights.bucket_count < MU_QUEUES_MAX) {
+        r->buckets[r->rights.bucket_count++] = value;
     } else if (mu_span_is(word, "--agent") && r->agent_count < AGENTS_MAX) {
         r->agents[r->agent_count++] = value;
     } else if (mu_span_is(word, "--role") && mu_role_parse(mu_span_of(value), &role)) {
@@ -110,6 +113,14 @@ static bool parse(struct cli *cli, struct request *r)
         r->queues[i] = c->queues.at[i];
     if (!r->rights.queue_count)
         r->rights.queue_count = c->queues.count;
+    for (size_t i = 0; !r->rights.bucket_count && i < c->source_buckets.count; i++) {
+        if (!take_token("source.buckets", c->source_buckets.at[i]))
+            return false;
+        r->buckets[i] = c->source_buckets.at[i];
+    }
+    if (!r->rights.bucket_count)
+        r->rights.bucket_count = c->source_buckets.count;
+    r->rights.buckets = r->buckets;
     if (!r->agent_count)
         r->agents[r->agent_count++] = "agent-1";
     r->rights.queues = r->queues;

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "batch.h"
 #include "domain/task.h"
+#include "domain/uri.h"
 #include "engine/description.h"
 #include "engine/run.h"
 #include "format/schema.h"
@@ -133,42 +134,43 @@ static void take_trace(struct job *j, const struct mu_message *m)
     memcpy(j->trace_id, parent + 3, 32);
 }
 
-/* The source with its name and format filled in: the worker asks nobody. */
-static bool write_source(struct mu_text *out, const json_t *source, const struct resolved *pack, struct piece *name,
-                         size_t base, struct mu_error *err)
+/* Agents resolve a path beneath their roots; here it is refused sooner, with a better answer. */
+static bool check_path(const struct mu_uri *uri, struct mu_error *err)
 {
-    static const struct { const char *ending, *format; } formats[] = {
-        {".csv", "csv"}, {".jsonl", "jsonl"}, {".ndjson", "jsonl"}, {".json", "json"}, {".xml", "xml"}};
-    MU_AUTO(mu_json_free) json_t *full = json_copy((json_t *)(uintptr_t)source);
-    struct mu_span uri = mu_json_span(source, "uri");
-    const char *path = memchr(uri.at, ':', uri.len);
-    if (uri.len < 6 || memcmp(uri.at, "file:", 5) != 0) {
-        mu_reject(err, "invalid", "/source/uri", "want a file: URI, got \"%.60s\"", uri.at);
-        return mu_hint(err, "object: and http: come with a later version");
-    }
-    for (const char *at = path; (at = strstr(at, "..")); at += 2)
-        if ((at[-1] == '/' || at[-1] == ':') && (at[2] == '/' || !at[2])) {
+    if (!mu_span_is(uri->scheme, "file"))
+        return true;
+    for (struct mu_span rest = uri->rest, part; rest.len;) {
+        const char *slash = memchr(rest.at, '/', rest.len);
+        part = mu_span(rest.at, slash ? (size_t)(slash - rest.at) : rest.len);
+        if (mu_span_is(part, "..")) {
             mu_reject(err, "path_refused", "/source/uri", "the path leaves the data roots");
             return mu_hint(err, "name a file below a root of the agents (worker.roots)");
         }
-    const char *file = strrchr(path + 1, '/'), *dot;
-    file = file ? file + 1 : path + 1;
-    dot = strrchr(file, '.');
-    size_t stem = dot && dot > file ? (size_t)(dot - file) : strlen(file);
+        rest = mu_span(rest.at + part.len + (slash != NULL), rest.len - part.len - (slash != NULL));
+    }
+    return true;
+}
+
+/* The source with its name, format and compression filled in: the worker asks nobody. */
+static bool write_source(struct mu_text *out, const json_t *source, const struct resolved *pack, struct piece *name,
+                         size_t base, struct mu_error *err)
+{
+    MU_AUTO(mu_json_free) json_t *full = json_copy((json_t *)(uintptr_t)source);
+    struct mu_uri uri;
+    if (!mu_uri_parse(&uri, mu_json_span(source, "uri"), err) || !check_path(&uri, err))
+        return false;
     if (!json_object_get(full, "format")) {
-        const char *format = NULL;
-        for (size_t i = 0; dot && i < MU_COUNT(formats); i++)
-            if (strcasecmp(dot, formats[i].ending) == 0)
-                format = formats[i].format;
-        if (!format) {
+        if (!uri.format) {
             mu_reject(err, "invalid", "/source", "the path does not say which format the file has");
             return mu_hint(err, "add \"format\": \"csv\"");
         }
-        json_object_set_new(full, "format", json_string(format));
+        json_object_set_new(full, "format", json_string(uri.format));
     }
+    if (!json_object_get(full, "compression") && uri.compression)
+        json_object_set_new(full, "compression", json_string(uri.compression));
     if (!json_object_get(full, "name")) {
         char text[256], token[MU_TOKEN_MAX];
-        snprintf(text, sizeof(text), "%.*s", (int)(stem < 200 ? stem : 200), file);
+        snprintf(text, sizeof(text), "%.*s", (int)(uri.stem.len < 200 ? uri.stem.len : 200), uri.stem.at);
         mu_token_from(text, token);
         json_object_set_new(full, "name", json_string(token));
     }

@@ -55,14 +55,16 @@ static bool run_records(struct mu_work *k, struct mu_error *err)
 
 static bool run_source(struct mu_work *k, struct mu_error *err)
 {
-    if (!mu_source_open(&k->source, k->w->sources, mu_json_span(k->task->source, "uri"), err))
-        return false;
+    struct mu_error why = {0};
+    if (!mu_source_open(&k->source, k->w->sources, mu_json_span(k->task->source, "uri"),
+                        mu_json_span(k->task->source, "compression"), &why))
+        return mu_work_source_failed(k, &why, err);
     MU_FAILPOINT("worker.opened");
     k->chunk = malloc(MU_CHUNK);
     if (!k->chunk)
         return mu_fail(err, MU_BROKEN, "out of memory");
     k->checkpoint_ms = mu_clock_ms() + k->w->config->worker_checkpoint_ms;
-    if (k->task->stage == MU_STAGE_PLAN && k->source->size > k->task->terms->shard_bytes &&
+    if (k->task->stage == MU_STAGE_PLAN && k->source->seekable && k->source->size > k->task->terms->shard_bytes &&
         !mu_ready_is_whole(k->ready))
         return mu_work_plan(k, err);
     return mu_work_scan(k, err);

@@ -35,7 +35,7 @@ static void defer(struct going *g, const struct mu_task *task, const struct mu_e
 {
     mu_log_failure(MU_WARNING, why, "the task is deferred");
     mu_result_message_defer(&g->message, task, g->ride->n, "dependency", why->code, why->text);
-    if (strcmp(why->code, "source_down") == 0)
+    if (strcmp(why->code, "source_down") == 0 && !mu_sources_ready(g->w->sources, NULL))
         g->w->sources_down = true;
     mu_worker_event(g->w, "deferred", task, why->code);
 }

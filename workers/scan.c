@@ -19,28 +19,49 @@ bool mu_work_wanted(const struct mu_work *k, struct mu_error *err)
 }
 
 /* A wait for the read limit answers a drain at once: the bytes are not counted again. */
-bool mu_work_read(struct mu_work *k, int64_t at, size_t len, struct mu_error *err)
+static bool await_limit(struct mu_work *k, size_t len, struct mu_error *err)
 {
     int64_t until = mu_clock_ms() + mu_throttle_take(&k->w->throttle, len, mu_clock_us());
     for (int64_t left; (left = until - mu_clock_ms()) > 0 && mu_worker_tick(k->w);)
         mu_bus_wait(k->w->bus, -1, left < 50 ? left : 50);
-    return mu_work_wanted(k, err) && mu_source_read(k->source, at, k->chunk, len, err);
+    return mu_work_wanted(k, err);
 }
 
-bool mu_work_pin(struct mu_work *k, struct mu_error *err)
+bool mu_work_source_failed(struct mu_work *k, const struct mu_error *why, struct mu_error *err)
 {
+    if (why->fault == MU_UNAVAILABLE && !mu_worker_tick(k->w))
+        return mu_work_wanted(k, err) && mu_work_release(k, err);
+    *err = *why;
+    return false;
+}
+
+bool mu_work_read(struct mu_work *k, int64_t at, size_t len, struct mu_error *err)
+{
+    struct mu_error why = {0};
+    if (!await_limit(k, len, err))
+        return false;
+    return mu_source_read(k->source, at, k->chunk, len, &why) || mu_work_source_failed(k, &why, err);
+}
+
+/* The pin: of a source that is described by its digest that one, else it is read from end to end, which also tells the
+ * size of one whose end was not known. */
+static bool take_pin(struct mu_work *k, struct mu_error *err)
+{
+    struct mu_error why = {0};
     struct mu_sha sha;
     mu_sha_init(&sha);
-    for (int64_t at = 0; at < k->source->size;) {
-        size_t len = mu_work_piece(k, k->source->size - at);
-        if (!mu_work_read(k, at, len, err))
+    for (int64_t at = 0; !k->source->has_digest && at != k->source->size;) {
+        size_t len = mu_work_piece(k, k->source->size < 0 ? (int64_t)MU_CHUNK : k->source->size - at);
+        if (!await_limit(k, len, err))
             return false;
+        if (!mu_source_some(k->source, at, k->chunk, len, &len, &why))
+            return mu_work_source_failed(k, &why, err);
         mu_sha_add(&sha, mu_span(k->chunk, len));
         at += (int64_t)len;
         if (!mu_worker_tick(k->w))
             return mu_work_wanted(k, err) && mu_work_release(k, err);
     }
-    k->input = mu_sha_end(&sha);
+    k->input = k->source->has_digest ? k->source->digest : mu_sha_end(&sha);
     k->has_input = true;
     return true;
 }
@@ -169,6 +190,8 @@ static bool check_plan(struct mu_work *k, struct mu_error *err)
     if (k->source->size != t->input_size)
         return mu_reject(err, "source_changed", "", "the source has %lld bytes, its plan said %lld",
                          (long long)k->source->size, (long long)t->input_size);
+    if (k->source->has_digest && !mu_digest_equal(&k->source->digest, &t->input_digest))
+        return mu_reject(err, "source_changed", "", "the source has another digest than its plan said");
     k->input = t->shard.digest;
     k->has_input = true;
     return true;
@@ -178,7 +201,7 @@ bool mu_work_scan(struct mu_work *k, struct mu_error *err)
 {
     struct mu_position at;
     struct mu_error why = {0};
-    if (!(k->task->has_shard ? check_plan(k, err) : mu_work_pin(k, err)))
+    if (!(k->task->has_shard ? check_plan(k, err) : take_pin(k, err)))
         return false;
     if (!mu_work_open_run(k, err) || !read_header(k, &at, err) || !hash_header(k, at.byte_off, err) ||
         !restore(k, &at, err))

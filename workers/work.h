@@ -44,11 +44,13 @@ bool mu_work_is_stopped(const struct mu_error *err);
 /* ---- between the files of a work ---- */
 MU_MUST bool mu_work_scan(struct mu_work *k, struct mu_error *err); /* scan.c: the source through the rules */
 MU_MUST bool mu_work_plan(struct mu_work *k, struct mu_error *err); /* plan_stage.c */
-MU_MUST bool mu_work_pin(struct mu_work *k, struct mu_error *err);  /* scan.c: hashes the whole source */
 MU_MUST bool mu_work_open_run(struct mu_work *k, struct mu_error *err); /* execute.c */
 struct mu_reader_limits mu_work_limits(const struct mu_work *k);
 /* Reads into k->chunk within worker.read_limit. */
 MU_MUST bool mu_work_read(struct mu_work *k, int64_t at, size_t len, struct mu_error *err);
+/* After a failure of the source, in any case false: a wait that a drain or a cancel has ended is no trouble of the source.
+ */
+MU_MUST bool mu_work_source_failed(struct mu_work *k, const struct mu_error *why, struct mu_error *err);
 /* Fails with `stopped` if the job has been cancelled since. */
 MU_MUST bool mu_work_wanted(const struct mu_work *k, struct mu_error *err);
 size_t mu_work_piece(const struct mu_work *k, int64_t left);

@@ -37,6 +37,12 @@ static bool on_patience(void *ctx)
     return mu_worker_patient(w);
 }
 
+/* While a source is waited for. */
+static bool on_source(void *ctx)
+{
+    return mu_worker_tick(ctx);
+}
+
 static bool connect_bus(struct mu_worker *w, struct mu_error *err)
 {
     char role[MU_TOKEN_MAX + 16], name[128];
@@ -120,6 +126,7 @@ bool mu_worker_init(struct mu_worker *w, const struct mu_config *config, struct 
         !enter_registry(w, err) ||
         !mu_lease_open(&w->lease, w->bus, &w->agent, config, err))
         return false;
+    mu_sources_serve(w->sources, w->bus, on_source, w);
     w->settler = (struct mu_settler){.bus = w->bus, .lease = w->lease};
     const struct mu_results_setup results = {
         .bus = w->bus, .lease = w->lease, .patience = on_patience, .confirmed = on_confirmed, .ctx = w};

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "domain/names.h"
+#include "base/base64.h"
 
 #include <assert.h>
 #include <stdarg.h>
@@ -111,6 +112,26 @@ void mu_stream_of_bucket(char *out, const char *bucket)
 void mu_subject_of_key(char *out, const char *bucket, const char *key)
 {
     fill(out, "$KV.%s.%s", bucket, key);
+}
+
+void mu_stream_of_objects(char *out, const char *bucket)
+{
+    fill(out, "OBJ_%s", bucket);
+}
+
+void mu_subject_of_chunks(char *out, const char *bucket, const char *nuid)
+{
+    fill(out, "$O.%s.C.%s", bucket, nuid);
+}
+
+bool mu_subject_of_object(char out[MU_OBJECT_SUBJECT_MAX], const char *bucket, struct mu_span name)
+{
+    char encoded[MU_BASE64_SIZE(MU_OBJECT_NAME_MAX)];
+    if (!name.len || name.len >= MU_OBJECT_NAME_MAX || !mu_base64url_format(name, encoded, sizeof(encoded)))
+        return false;
+    int len = snprintf(out, MU_OBJECT_SUBJECT_MAX, "$O.%s.M.%s", bucket, encoded);
+    assert(len > 0 && len < MU_OBJECT_SUBJECT_MAX);
+    return true;
 }
 
 void mu_api_prefix(char out[MU_API_MAX], const char *domain)

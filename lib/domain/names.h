@@ -10,6 +10,9 @@
 #define MU_TOKEN_MAX 64 /* queue, agent and source names with NUL: [A-Za-z0-9_-]{1,63} */
 #define MU_API_MAX 80   /* "$JS.API", or "$JS.<domain>.API" */
 
+#define MU_OBJECT_NAME_MAX 513     /* name of an object, with NUL */
+#define MU_OBJECT_SUBJECT_MAX 800  /* of what describes it: the name in base64url */
+
 #define MU_STREAM_INTAKE "MUSTER_INTAKE"
 #define MU_STREAM_TASKS "MUSTER_TASKS"
 #define MU_STREAM_RESULTS "MUSTER_RESULTS"
@@ -56,6 +59,10 @@ void mu_consumer_task(char *out, const char *queue, enum mu_priority p); /* "w-<
 void mu_filter_task(char *out, const char *queue, enum mu_priority p);   /* "muster.task.<q>.<p>.>" */
 void mu_stream_of_bucket(char *out, const char *bucket);                  /* "KV_<b>" */
 void mu_subject_of_key(char *out, const char *bucket, const char *key);   /* "$KV.<b>.<k>": as it is stored */
+void mu_stream_of_objects(char *out, const char *bucket);                 /* "OBJ_<b>": a bucket of the object store */
+void mu_subject_of_chunks(char *out, const char *bucket, const char *nuid); /* "$O.<b>.C.<nuid>" */
+/* "$O.<b>.M.<name in base64url>". False: the name is empty or too long. */
+MU_MUST bool mu_subject_of_object(char out[MU_OBJECT_SUBJECT_MAX], const char *bucket, struct mu_span name);
 /* JetStream in a domain (JETSTREAM.md §12): its API and writes of keys have subjects of their own; stored subjects,
  * messages of streams and acks stay as they are. domain is a token, or "". */
 void mu_api_prefix(char out[MU_API_MAX], const char *domain);

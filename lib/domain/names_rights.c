@@ -16,7 +16,8 @@ static const struct { const char *name, *sentence; bool answers; } roles[MU_ROLE
 };
 
 enum kind {
-    PUB,     /* <api> is the prefix of JetStream's API, <kv> of writes of keys; <queue>, <priority>, <agent> as they are */
+    PUB,     /* <api> is the prefix of JetStream's API, <kv> of writes of keys; <queue>, <priority>, <agent>,
+                <bucket> as they are */
     SUB,
     ACK,     /* <stream>.<consumer>: both forms of its ack subjects */
     KEYS,    /* a bucket that may be read: by key, and walked */
@@ -156,6 +157,8 @@ static const struct row table[] = {
     {WORKER, PUB, "<api>.DIRECT.GET.KV_" MU_BUCKET_AGENTS ".$KV." MU_BUCKET_AGENTS ".<agent>"},
     {WORKER, PUB, "<api>.STREAM.MSG.GET.KV_" MU_BUCKET_STATE}, /* in a cluster and behind a leaf the leader has the last word */
     {WORKER, PUB, "<api>.STREAM.MSG.GET.KV_" MU_BUCKET_AGENTS},
+    {WORKER, PUB, "<api>.DIRECT.GET.OBJ_<bucket>"},
+    {WORKER, PUB, "<api>.STREAM.MSG.GET.OBJ_<bucket>"}, /* the same, and of buckets that were made without direct gets */
     {WORKER, KEYS, MU_BUCKET_PACKS},
     {WORKER, KEYS, MU_BUCKET_POLICY},
     {WORKER, SUB, "muster.control.<agent>"},
@@ -193,13 +196,14 @@ bool mu_role_answers(enum mu_role role)
 /* What the words in brackets stand for in one subject. */
 struct filling {
     char api[MU_API_MAX], kv[MU_SUBJECT_MAX], inbox[MU_SUBJECT_MAX];
-    const char *queue, *priority, *agent;
+    const char *queue, *priority, *agent, *bucket;
 };
 
 static const char *value_of(const struct filling *f, struct mu_span word)
 {
     const struct { const char *word, *value; } words[] = {
-        {"<api>", f->api}, {"<kv>", f->kv}, {"<inbox>", f->inbox}, {"<queue>", f->queue}, {"<priority>", f->priority}, {"<agent>", f->agent}};
+        {"<api>", f->api}, {"<kv>", f->kv}, {"<inbox>", f->inbox}, {"<queue>", f->queue}, {"<priority>", f->priority}, {"<agent>", f->agent},
+        {"<bucket>", f->bucket}};
     for (size_t i = 0; i < MU_COUNT(words); i++)
         if (mu_span_is(word, words[i].word))
             return words[i].value;
@@ -238,26 +242,33 @@ static void list_row(const struct row *row, const struct filling *f, mu_rights_e
     }
 }
 
+/* The same for each queue and priority, or each bucket, that it speaks of. */
+static void list_all(const struct row *row, struct filling *f, const struct mu_rights *r, mu_rights_each *each, void *ctx)
+{
+    const bool by_queue = strstr(row->subject, "<queue>"), by_priority = strstr(row->subject, "<priority>"),
+               by_bucket = strstr(row->subject, "<bucket>");
+    const size_t times = by_queue ? r->queue_count : by_bucket ? r->bucket_count : 1;
+    for (size_t i = 0; i < times; i++) {
+        f->queue = by_queue ? r->queues[i] : "";
+        f->bucket = by_bucket ? r->buckets[i] : "";
+        for (int p = 0; p < (by_priority ? MU_PRIORITIES : 1); p++) {
+            f->priority = mu_priority_name((enum mu_priority)p);
+            list_row(row, f, each, ctx);
+        }
+    }
+}
+
 void mu_rights_list(enum mu_role role, const struct mu_rights *r, mu_rights_each *each, void *ctx)
 {
     char login[MU_TOKEN_MAX + 16];
-    struct filling f = {.agent = r->agent, .queue = "", .priority = ""};
+    struct filling f = {.agent = r->agent, .queue = "", .priority = "", .bucket = ""};
     bool is_worker = role == MU_ROLE_WORKER;
     snprintf(login, sizeof(login), "%s%s%s", roles[role].name, is_worker ? "_" : "", is_worker ? r->agent : "");
     mu_api_prefix(f.api, r->domain);
     mu_subject_of_put(f.kv, r->domain, "", "");
     f.kv[strlen(f.kv) - 1] = '\0'; /* the dot between bucket and key */
     mu_inbox_of(f.inbox, login);
-    for (size_t i = 0; i < MU_COUNT(table); i++) {
-        bool by_queue = strstr(table[i].subject, "<queue>"), by_priority = strstr(table[i].subject, "<priority>");
-        if (table[i].role != role || (table[i].kind == MAKE && !r->provision))
-            continue;
-        for (size_t q = 0; q < (by_queue ? r->queue_count : 1); q++) {
-            f.queue = by_queue ? r->queues[q] : "";
-            for (int p = 0; p < (by_priority ? MU_PRIORITIES : 1); p++) {
-                f.priority = mu_priority_name((enum mu_priority)p);
-                list_row(&table[i], &f, each, ctx);
-            }
-        }
-    }
+    for (size_t i = 0; i < MU_COUNT(table); i++)
+        if (table[i].role == role && (table[i].kind != MAKE || r->provision))
+            list_all(&table[i], &f, r, each, ctx);
 }

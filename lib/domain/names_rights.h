@@ -22,6 +22,8 @@ struct mu_rights {
     const char *agent;         /* of a worker, or "" */
     char *const *queues;       /* of a worker */
     size_t queue_count;
+    char *const *buckets;      /* of the object store, from which agents read sources */
+    size_t bucket_count;
     bool provision;            /* the dispatcher makes streams and consumers itself */
 };
 /* Calls `each` for every subject that the role may publish or subscribe to, in the table's order. */

@@ -11,7 +11,7 @@
 #include "base/text.h"
 
 #define MU_QUEUES_MAX 32
-#define MU_KEYS_MAX 64
+#define MU_KEYS_MAX 96
 
 struct mu_list { /* of texts: queues, roots, directories */
     char *at[MU_QUEUES_MAX];
@@ -53,6 +53,12 @@ struct mu_config {
     char *worker_root_marker;      /* file that a mounted root must contain; "": none */
     int64_t worker_checkpoint_ms, worker_read_limit, worker_run_limit_ms, worker_stall_limit_ms,
         worker_heartbeat_ms, worker_drain_ms, worker_fetch; /* fetch: queue messages asked for at once */
+    /* sources that are not files below a root */
+    struct mu_list source_buckets, http_hosts;
+    int64_t source_max_bytes, source_window_bytes;
+    char *http_ca_file, *http_proxy;
+    bool http_private;
+    int64_t http_redirects, http_connect_timeout_ms, http_stall_timeout_ms, http_total_timeout_ms;
     /* recorder */
     int64_t recorder_batch_messages, recorder_batch_bytes;
 

@@ -159,7 +159,8 @@ static bool direct_get(struct mu_bus *bus, const char *stream, struct mu_span bo
     return true;
 }
 
-bool stream_ask_leader(struct mu_bus *bus, const char *stream, struct mu_span which, struct mu_message **out,
+/* *there is false if there is no such stream. */
+static bool ask_leader(struct mu_bus *bus, const char *stream, struct mu_span which, bool *there, struct mu_message **out,
                        struct mu_error *err)
 {
     char what[MU_SUBJECT_MAX];
@@ -168,17 +169,47 @@ bool stream_ask_leader(struct mu_bus *bus, const char *stream, struct mu_span wh
     snprintf(what, sizeof(what), "STREAM.MSG.GET.%s", stream);
     if (!ask_json(bus, what, which, &doc, &code, err))
         return false;
-    if (code == NOT_FOUND_MESSAGE || code == DELETED_MESSAGE) {
+    if (code && code != NOT_FOUND_MESSAGE && code != DELETED_MESSAGE && code != NOT_FOUND_STREAM)
+        return refused(doc, what, code, err);
+    *there = code != NOT_FOUND_STREAM;
+    if (code) {
         *out = NULL;
         return true;
     }
-    if (code)
-        return refused(doc, what, code, err);
     const json_t *message = json_object_get(doc, "message");
     if (!message_stored(message, out, err))
         return mu_while(err, "reading the broker's answer to %s", what);
     (*out)->stored_us = parse_time(mu_json_text(message, "time"));
     return true;
+}
+
+bool stream_ask_leader(struct mu_bus *bus, const char *stream, struct mu_span which, struct mu_message **out,
+                       struct mu_error *err)
+{
+    bool there;
+    struct mu_message *m = NULL;
+    if (!ask_leader(bus, stream, which, &there, &m, err))
+        return false;
+    if (!there)
+        return mu_fail(err, MU_UNAVAILABLE, "the broker has no stream %s", stream);
+    *out = m;
+    return true;
+}
+
+bool stream_read(struct mu_bus *bus, const char *stream, struct mu_span which, bool *there, struct mu_message **out,
+                 struct mu_error *err)
+{
+    struct mu_error why = {0};
+    struct mu_message *m = NULL;
+    bool answered = direct_get(bus, stream, which, &m, &why);
+    if (answered && (m || !bus->clustered)) {
+        *there = true;
+        *out = m;
+        return true;
+    }
+    if (!answered && strcmp(why.code, "no_responders") != 0)
+        return mu_fail_code(err, why.fault, why.code, "%s", why.text);
+    return ask_leader(bus, stream, which, there, out, err);
 }
 
 bool mu_stream_get(struct mu_bus *bus, const char *stream, uint64_t sequence, struct mu_message **out,

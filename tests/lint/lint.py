@@ -16,9 +16,13 @@ ONLY_IN = {  # header -> the files that may include it
     "libconfig.h": r"lib/format/config\.c",
     "pcre2.h": r"lib/format/schema_inside\.h|workers/engine/checks/(pattern|regex)\.[ch]",
     "openssl/sha.h": r"lib/base/digest\.c",
+    "curl/curl.h": r"workers/sources/fetch\.c",
+    "zlib.h": r"workers/sources/gzip\.c",
+    "zstd.h": r"workers/sources/zstd\.c",
+    "zstd_errors.h": r"workers/sources/zstd\.c",
 }
 BANNED = re.compile(r"\b(js_PullSubscribe|natsSubscription_Fetch\w*|kvStore_\w+|natsMsg_Ack\w*|json_loads?b?f?)\s*\(")
-SPELLED = re.compile(r'"[^"\n]*(\$KV\.|muster\.(task|result|finding|partial|event|agent|policy|control)\.)[^"\n]*"')
+SPELLED = re.compile(r'"[^"\n]*(\$KV\.|\$O\.|OBJ_|muster\.(task|result|finding|partial|event|agent|policy|control)\.)[^"\n]*"')
 tests = []
 
 

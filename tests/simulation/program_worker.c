@@ -60,13 +60,16 @@ bool __wrap_mu_run_feed(struct mu_run *run, struct mu_span bytes, bool last, int
     return __real_mu_run_feed(run, bytes, last, most, used, err);
 }
 
-bool __real_mu_source_open(struct mu_source **out, struct mu_sources *all, struct mu_span uri, struct mu_error *err);
-bool __wrap_mu_source_open(struct mu_source **out, struct mu_sources *all, struct mu_span uri, struct mu_error *err);
-bool __wrap_mu_source_open(struct mu_source **out, struct mu_sources *all, struct mu_span uri, struct mu_error *err)
+bool __real_mu_source_open(struct mu_source **out, struct mu_sources *all, struct mu_span uri, struct mu_span compression,
+                             struct mu_error *err);
+bool __wrap_mu_source_open(struct mu_source **out, struct mu_sources *all, struct mu_span uri, struct mu_span compression,
+                             struct mu_error *err);
+bool __wrap_mu_source_open(struct mu_source **out, struct mu_sources *all, struct mu_span uri, struct mu_span compression,
+                             struct mu_error *err)
 {
     if (agent_faults.root_down)
         return mu_fail_code(err, MU_UNAVAILABLE, "source_down", "the data root is not there");
-    return __real_mu_source_open(out, all, uri, err);
+    return __real_mu_source_open(out, all, uri, compression, err);
 }
 
 bool __real_mu_sources_ready(struct mu_sources *all, struct mu_error *err);

@@ -75,7 +75,7 @@ static const char *open_uri(struct place *p, const char *uri)
     static char out[400];
     MU_AUTO(mu_source_close) struct mu_source *s = NULL;
     struct mu_error err = {0};
-    if (!mu_source_open(&s, p->sources, mu_span_of(uri), &err)) {
+    if (!mu_source_open(&s, p->sources, mu_span_of(uri), mu_span("", 0), &err)) {
         snprintf(out, sizeof(out), "%s", err.code);
         return out;
     }
@@ -137,7 +137,7 @@ TAP_TEST(a_path_with_a_nul_is_refused)
     struct mu_source *s = NULL;
     struct mu_error err = {0};
     place_open(&p, "");
-    CHECK(!mu_source_open(&s, p.sources, mu_span("file:a.csv\0b", 12), &err));
+    CHECK(!mu_source_open(&s, p.sources, mu_span("file:a.csv\0b", 12), mu_span("", 0), &err));
     CHECK_TEXT(err.code, "path_refused");
     place_close(&p);
 }
@@ -212,7 +212,7 @@ TAP_TEST(a_change_is_noticed)
     struct mu_error err = {0};
     char byte[16];
     place_open(&p, "");
-    CHECK(mu_source_open(&s, p.sources, mu_span_of("file:a.csv"), &err));
+    CHECK(mu_source_open(&s, p.sources, mu_span_of("file:a.csv"), mu_span("", 0), &err));
     CHECK(mu_source_unchanged(s, &err));
     put(p.one, "a.csv", "longer than it was\n");
     CHECK(!mu_source_unchanged(s, &err));

@@ -106,7 +106,7 @@ static bool give(struct mu_source **out, int fd, struct mu_span path, struct mu_
         close(fd);
         return refuse(err, EISDIR, path);
     }
-    f->base = (struct mu_source){.kind = &mu_source_file, .size = f->noted.st_size};
+    f->base = (struct mu_source){.kind = &mu_source_file, .size = f->noted.st_size, .seekable = true};
     f->fd = fd;
     (void)posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
     *out = &f->base;
@@ -134,10 +134,11 @@ static bool missing(struct mu_sources *all, struct mu_span path, struct mu_error
                      path.len > 200 ? 200 : (int)path.len, path.at);
 }
 
-static bool open_file(struct mu_source **out, struct mu_sources *all, struct mu_span path,
+static bool open_file(struct mu_source **out, struct mu_sources *all, const struct mu_uri *uri,
                       struct mu_error *err)
 {
     char text[PATH_MAX];
+    struct mu_span path = uri->rest;
     if (path.len > 2 && path.at[0] == '/' && path.at[1] == '/') { /* file:///absolute */
         path.at += 2;
         path.len -= 2;
