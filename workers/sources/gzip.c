@@ -48,7 +48,7 @@ static bool step_gzip(struct mu_unpacker *u, struct mu_unpack *io, struct mu_err
     case Z_MEM_ERROR:
         return mu_fail(err, MU_BROKEN, "could not unpack gzip data: out of memory");
     default:
-        return mu_reject(err, "source_unreadable", "", "no gzip data (%s)", z->msg ? z->msg : "it asks for a dictionary");
+        return mu_reject(err, "source_unreadable", "", "the gzip data is damaged, or none (%s)", z->msg ? z->msg : "it asks for a dictionary");
     }
 }
 

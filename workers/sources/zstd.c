@@ -46,7 +46,7 @@ static bool refuse(const struct mu_unpacker *u, size_t code, struct mu_error *er
     if (why == ZSTD_error_memory_allocation)
         return mu_fail(err, MU_BROKEN, "could not unpack zstd data: out of memory");
     if (why != ZSTD_error_frameParameter_windowTooLarge)
-        return mu_reject(err, "source_unreadable", "", "no zstd data (%s)", ZSTD_getErrorName(code));
+        return mu_reject(err, "source_unreadable", "", "the zstd data is damaged, or none (%s)", ZSTD_getErrorName(code));
     mu_reject(err, "limit_window_bytes", "", "zstd data with a window larger than %lld bytes", (long long)u->window_bytes);
     return mu_hint(err, "compress it without --long or --ultra, or raise source.window_bytes of the agents");
 }
