@@ -12,6 +12,7 @@ from brokers import Broker
 from harness import BUILD, ROOT, wait_until
 from marks import Skip, own_site
 from natsclient import Nats
+from objects import make_bucket, put_object
 
 SITE = {"task__ack_wait": "1s", "dispatcher__reconcile": "200ms", "worker__heartbeat": "500ms", "task__shard_bytes": "64KiB",
         "worker__checkpoint": "50ms"}
@@ -101,7 +102,7 @@ def _no_publish_of(subject):
 
 @own_site
 def with_the_rights_of_their_roles_programs_do_all_their_work(site):
-    broker = _broker(site)
+    broker = _broker(site, lambda text: text.replace("users = [", 'users = [\n        { user: "admin", password: "pw-admin" }', 1))
     workers = _site(site, broker)
     # submitted by every door
     _trades(site, 20000)
@@ -110,6 +111,14 @@ def with_the_rights_of_their_roles_programs_do_all_their_work(site):
     got = _cli(site, broker, "submitter", "submit", "--wait", json.dumps({"id": "small", "pack": "identifiers@1.0.0", "records": [{"isin": GOOD}]}))
     assert got.returncode == 0, got
     assert int(site.value("select tasks from report.job_status where job_key = 'plan'")) > 3
+    admin = Client(broker, "admin")
+    make_bucket(admin, "muster_sources")
+    with open(os.path.join(site.sources, "trades.csv"), "rb") as f:
+        put_object(admin, "muster_sources", "trades.csv", f.read())
+    admin.close()
+    for key, name, result in (("object", "trades.csv", "fail"), ("no-object", "absent.csv", "error")):
+        _cli(site, broker, "submitter", "submit", "--pack", "identifiers@1", "--source", f"object:muster_sources/{name}", "--id", key)
+        _done(site, key, result)
     if shutil.which("nats"):
         for words in (["req", "muster.api.status", '{"id":"plan"}'],
                       ["pub", "-J", "muster.intake", json.dumps({"id": "door", "pack": "identifiers@1.0.0", "records": [{"isin": GOOD}]})]):
@@ -277,6 +286,12 @@ def names_and_keys_are_taken_from_the_arguments(site):
                     "$JS.hub.API.DIRECT.GET.KV_muster_state.$KV.muster_state.*", "_INBOX_worker_vm-7.>", "muster.control.vm-7"):
         assert f'"{subject}"' in got.stdout, subject
     assert '"$KV.' not in got.stdout and '"$JS.API' not in got.stdout
+    for words, buckets in (((), ["muster_sources"]), (("--bucket", "one", "--bucket", "two"), ["one", "two"]),
+                           (("--set", "source.buckets="), [])):
+        options = words if words[:1] == ("--set",) else ()
+        got = site.cli(*options, "permissions", "--role", "worker", *(words if not options else ()), "-o", "json")
+        told = [s for s in json.loads(got.stdout)["publish"] if "OBJ_" in s]
+        assert told == [f"$JS.API.{call}.OBJ_{b}" for call in ("DIRECT.GET", "STREAM.MSG.GET") for b in buckets], told
     got = site.cli("permissions", "--role", "recorder", "--user", "recorder=rec1")
     assert 'user: "rec1", password: $MUSTER_PASSWORD_RECORDER' in got.stdout, got
     for words in (("--role", "king"), ("--agent", "a.b"), ("--nkey", "recorder=SUAAA"), ("--queue",), ("--user", "recorder")):

@@ -9,35 +9,11 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from worker_rig import Rig, check_schema, determined, new_id, run_stories, sha, wait_until  # noqa: E402
+from worker_rig import agrees, check_schema, determined, new_id, rows, sha, tell, undisturbed, wait_until  # noqa: E402
 
-ROWS = 20000
 SLOW = {"worker__read_limit": "2MiB"}  # so that a file of half a megabyte lasts for some checkpoints
 POINTS = ["pulled", "marked", "opened", "findings_sent", "checkpoint", "before_outcome", "after_outcome", "after_ack",
           "after_purge"]
-
-
-def rows(count=ROWS, wrong=97):
-    return ("id,v\n" + "".join(f"row-{i:08d},{'x' if i % wrong == 0 else 'a'}\n" for i in range(count))).encode()
-
-
-def undisturbed(rig, data):
-    """Outcome and findings of a run that nothing happens to."""
-    task = rig.task(uri=rig.source("undisturbed.csv", data))
-    agent = rig.agent("calm")
-    rig.publish(task)
-    outcome = rig.outcome(task)
-    wait_until(rig.queue_empty)
-    assert agent.stop() == 0, agent.tail()
-    return determined(outcome), rig.findings(task)
-
-
-def agrees(rig, task, want):
-    """One content of its outcomes, and the findings of an undisturbed run."""
-    outcomes = rig.outcomes(task)
-    assert outcomes and all(determined(o) == want[0] for o in outcomes), (want[0], [determined(o) for o in outcomes])
-    got = rig.findings(task)
-    assert got == want[1], (len(got), len(want[1]))
 
 
 def one_record_is_one_outcome(rig):
@@ -456,4 +432,4 @@ def an_idle_agent_says_that_the_broker_stands_still(rig):
 
 
 if __name__ == "__main__":
-    sys.exit(run_stories(globals(), sys.argv[1:]))
+    sys.exit(tell(globals(), sys.argv[1:]))

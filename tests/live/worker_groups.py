@@ -7,7 +7,7 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from worker_rig import determined, run_stories, wait_until  # noqa: E402
+from worker_rig import determined, tell, wait_until  # noqa: E402
 
 ROWS = 40000
 KEYS = 30000  # so that the state of the groups goes beyond a key's value
@@ -124,4 +124,4 @@ def a_state_whose_parts_are_gone_starts_the_task_afresh(rig):
 
 
 if __name__ == "__main__":
-    sys.exit(run_stories(globals(), sys.argv[1:]))
+    sys.exit(tell(globals(), sys.argv[1:]))

@@ -14,6 +14,7 @@ import tempfile
 import time
 import traceback
 
+from marks import Skip
 from natsclient import Nats
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -290,15 +291,38 @@ def determined(outcome):
     return {k: outcome.get(k) for k in keys}
 
 
-def run_stories(names, words):
-    """Runs what takes a rig, each with one of its own, in the order of the file; prints TAP."""
+def rows(count=20000, wrong=97):
+    return ("id,v\n" + "".join(f"row-{i:08d},{'x' if i % wrong == 0 else 'a'}\n" for i in range(count))).encode()
+
+
+def undisturbed(rig, data):
+    """Outcome and findings of a run that nothing happens to."""
+    task = rig.task(uri=rig.source("undisturbed.csv", data))
+    agent = rig.agent("calm")
+    rig.publish(task)
+    outcome = rig.outcome(task)
+    wait_until(rig.queue_empty)
+    assert agent.stop() == 0, agent.tail()
+    return determined(outcome), rig.findings(task)
+
+
+def agrees(rig, task, want):
+    """One content of its outcomes, and the findings of an undisturbed run."""
+    outcomes = rig.outcomes(task)
+    assert outcomes and all(determined(o) == want[0] for o in outcomes), (want[0], [determined(o) for o in outcomes])
+    got = rig.findings(task)
+    assert got == want[1], (len(got), len(want[1]))
+
+
+def tell(namespace, words):
+    """Runs the stories of a program: its functions of one argument `rig`. Prints TAP."""
     if not shutil.which("nats-server"):
         print("1..0 # SKIP nats-server is not installed")
         return 0
     if THREADS:
         with open(os.path.join(BUILD, "workers", "muster-worker"), "rb") as f:
             assert b"__tsan_init" in f.read(), "this build is without ThreadSanitizer and would prove nothing"
-    stories = [f for f in list(names.values()) if callable(f) and getattr(f, "__module__", "") == names["__name__"]
+    stories = [f for f in list(namespace.values()) if callable(f) and getattr(f, "__module__", "") == "__main__"
                and f.__code__.co_varnames[:f.__code__.co_argcount] == ("rig",)]
     stories = [s for s in stories if not words or s.__name__ in words]
     print(f"1..{len(stories)}", flush=True)
@@ -310,6 +334,8 @@ def run_stories(names, words):
             races = rig.races()
             assert not races, races
             print(f"ok {number} - {story.__name__}", flush=True)
+        except Skip as reason:
+            print(f"ok {number} - {story.__name__} # SKIP {reason}", flush=True)
         except Exception:  # the others go on
             failed += 1
             for line in traceback.format_exc().splitlines():
