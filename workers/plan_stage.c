@@ -56,5 +56,5 @@ bool mu_work_plan(struct mu_work *k, struct mu_error *err)
     } while (!last);
     k->input = *mu_plan_digest(k->plan);
     k->has_input = true;
-    return mu_source_unchanged(k->source, err);
+    return mu_work_unchanged(k, err);
 }

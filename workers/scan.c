@@ -35,6 +35,12 @@ bool mu_work_source_failed(struct mu_work *k, const struct mu_error *why, struct
     return false;
 }
 
+bool mu_work_unchanged(struct mu_work *k, struct mu_error *err)
+{
+    struct mu_error why = {0};
+    return mu_source_unchanged(k->source, &why) || mu_work_source_failed(k, &why, err);
+}
+
 bool mu_work_read(struct mu_work *k, int64_t at, size_t len, struct mu_error *err)
 {
     struct mu_error why = {0};
@@ -85,11 +91,12 @@ static bool read_header(struct mu_work *k, struct mu_position *first, struct mu_
 /* Of a task that reads its source whole, the header's bytes are part of the digest. */
 static bool hash_header(struct mu_work *k, int64_t end, struct mu_error *err)
 {
+    struct mu_error why = {0};
     mu_sha_init(&k->sha);
     for (int64_t at = 0; !k->task->has_shard && at < end;) {
         size_t len = (int64_t)MU_CHUNK < end - at ? MU_CHUNK : (size_t)(end - at);
-        if (!mu_source_read(k->source, at, k->chunk, len, err))
-            return false;
+        if (!mu_source_read(k->source, at, k->chunk, len, &why))
+            return mu_work_source_failed(k, &why, err);
         mu_sha_add(&k->sha, mu_span(k->chunk, len));
         at += (int64_t)len;
     }
@@ -207,7 +214,7 @@ bool mu_work_scan(struct mu_work *k, struct mu_error *err)
         !restore(k, &at, err))
         return false;
     if (!scan_bytes(k, at.byte_off, k->task->has_shard ? k->task->shard.to : k->source->size, &why)) {
-        if (why.fault == MU_REJECTED && !mu_source_unchanged(k->source, err))
+        if (why.fault == MU_REJECTED && !mu_work_unchanged(k, err))
             return false; /* what it stumbled over may never have been in the source that was pinned */
         *err = why;
         return false;
@@ -215,5 +222,5 @@ bool mu_work_scan(struct mu_work *k, struct mu_error *err)
     struct mu_digest read = mu_sha_end(&k->sha);
     if (!mu_digest_equal(&read, &k->input))
         return mu_reject(err, "source_changed", "", "the bytes read are not those that were pinned");
-    return mu_source_unchanged(k->source, err);
+    return mu_work_unchanged(k, err);
 }

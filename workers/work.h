@@ -48,6 +48,8 @@ MU_MUST bool mu_work_open_run(struct mu_work *k, struct mu_error *err); /* execu
 struct mu_reader_limits mu_work_limits(const struct mu_work *k);
 /* Reads into k->chunk within worker.read_limit. */
 MU_MUST bool mu_work_read(struct mu_work *k, int64_t at, size_t len, struct mu_error *err);
+/* At the end: is the source still the one that was opened? */
+MU_MUST bool mu_work_unchanged(struct mu_work *k, struct mu_error *err);
 /* After a failure of the source, in any case false: a wait that a drain or a cancel has ended is no trouble of the source.
  */
 MU_MUST bool mu_work_source_failed(struct mu_work *k, const struct mu_error *why, struct mu_error *err);

@@ -44,6 +44,7 @@ def prepare(site):
     site.worker("worker-1")
     site.worker("worker-2")
     site.write("trades.csv", "symbol,isin\n" + "".join(f"S{i},{BAD if i == 700 else GOOD}\n" for i in range(1000)))
+    shutil.copy(os.path.join(site.sources, "trades.csv"), site.dir)
     job = {"pack": "identifiers@1.0.0", "records": [{"isin": GOOD}]}
     site.done(site.submit({"pack": "identifiers@1.0.0", "source": {"uri": "file:missing.csv", "name": "trades"}})["job_id"])
     with open(os.path.join(site.dir, "jobs.jsonl"), "w") as f:
@@ -108,6 +109,8 @@ EXPECTED = {
     "nats req muster.api.submit": (0, lambda out: _is_json(out, ok=True, state="queued")),
     "nats req muster.api.status": (0, lambda out: _is_json(out, ok=True, state="completed", result="fail")),
     "nats pub -J muster.intake": (0, lambda out: "MUSTER_INTAKE" in out),
+    "nats object add muster_sources": (0, lambda out: "OBJ_muster_sources" in out),
+    "nats object put muster_sources": (0, lambda out: "Digest: SHA-256" in out),
     "nats kv get": (0, lambda out: "worker-1" in out),
     "nats service info": (0, lambda out: "muster.api.submit" in out),
     "muster db migrate": (0, lambda out: True),

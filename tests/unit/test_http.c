@@ -421,6 +421,8 @@ TAP_TEST(redirects_are_followed_as_configured)
     snprintf(elsewhere, sizeof(elsewhere), "http://localhost:%d/data/1000000", server.port); /* not in the list */
     CHECK_TEXT(redirected(302, elsewhere), "path_refused");
     CHECK_TEXT(redirected(302, "file:///etc/passwd"), "path_refused");
+    snprintf(elsewhere, sizeof(elsewhere), "ftp://127.0.0.1:%d/data/1000000", server.port);
+    CHECK_TEXT(redirected(302, elsewhere), "path_refused");
     snprintf(elsewhere, sizeof(elsewhere), "http://user:pw@127.0.0.1:%d/data/1000000", server.port);
     CHECK_TEXT(redirected(302, elsewhere), "path_refused");
 }

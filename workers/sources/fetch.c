@@ -37,6 +37,7 @@ bool mu_url_parse(struct mu_url *out, const char *url, struct mu_error *err)
     CURLU *handle = curl_url();
     bool good = handle && curl_url_set(handle, CURLUPART_URL, url, 0) == CURLUE_OK &&
                 curl_url_get(handle, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
+                (strcmp(scheme, "http") == 0 || strcmp(scheme, "https") == 0) &&
                 curl_url_get(handle, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
                 curl_url_get(handle, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) == CURLUE_OK &&
                 curl_url_get(handle, CURLUPART_USER, &user, 0) == CURLUE_NO_USER &&
@@ -51,7 +52,7 @@ bool mu_url_parse(struct mu_url *out, const char *url, struct mu_error *err)
     curl_free(user);
     curl_url_cleanup(handle);
     if (!good)
-        return mu_reject(err, "path_refused", "/source/uri", "the URI cannot be understood, or has a user");
+        return mu_reject(err, "path_refused", "/source/uri", "the URL cannot be understood, has a user, or is neither http: nor https:");
     *out = u;
     return true;
 }

@@ -11,11 +11,12 @@
 
 #include "sources/source.h"
 
-/* A URL as the library understands it, which is what counts. */
+/* A URL of http: or https: as the library understands it, which is what counts. */
 struct mu_url {
     char scheme[8], host[256]; /* "https", "data.example.com" in lower case, "[::1]" */
     int64_t port;
 };
+/* MU_REJECTED `path_refused` for any other, and for one with a user. */
 MU_MUST bool mu_url_parse(struct mu_url *out, const char *url, struct mu_error *err);
 
 /* What the head of an answer says. */

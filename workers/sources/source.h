@@ -13,8 +13,8 @@
 #include "base/digest.h"
 #include "domain/uri.h"
 #include "format/config.h"
-#include "outside/bus.h"
 
+struct mu_bus;
 struct mu_source;
 struct mu_sources;
 
