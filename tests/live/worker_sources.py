@@ -121,10 +121,13 @@ def what_cannot_be_read_anywhere_is_one_task(rig):
     other = lambda: rig.nats.publish_stream(f"$O.{BUCKET}.C.other", b"x")  # somebody else puts at the same time
     put_object(rig.nats, BUCKET, "among-others.csv", data, between=other)
     put_object(rig.nats, BUCKET, "uneven.csv", data, sizes=[131072, 100000, 131072, 90000])
+    # number of chunks and last one as of even ones, and the author does not say how large they may be
+    put_object(rig.nats, BUCKET, "unsaid.csv", data, sizes=[150000, 112144], options={})
     put_object(rig.nats, BUCKET, "small-chunks.csv", data, sizes=[65536] * 9)
     web.parts = False
     rig.agent(**web.settings)
     for uri in (f"object:{BUCKET}/among-others.csv", f"object:{BUCKET}/uneven.csv", f"object:{BUCKET}/small-chunks.csv",
+                f"object:{BUCKET}/unsaid.csv",
                 web.put("large.csv", data), rig.source("large.csv.gz", gzip.compress(data))):
         task, outcome = planned(rig, uri)
         assert outcome["result"] == "fail" and outcome["records"] == 20000, outcome

@@ -84,6 +84,9 @@ class Handler(BaseHTTPRequestHandler):
     def get_dated(self, size):
         self.ranged(int(size), "", heed=False, Last_Modified="Tue, 24 Nov 2026 08:00:00 GMT")
 
+    def get_redated(self, size):
+        self.ranged(int(size), "", heed=False, Last_Modified=f"Tue, 24 Nov 2026 08:00:{self.version():02d} GMT")
+
     def get_weak(self, size):
         self.ranged(int(size), 'W/"one"')
 
