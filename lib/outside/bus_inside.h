@@ -102,10 +102,10 @@ MU_MUST bool message_stored(const json_t *message, struct mu_message **out, stru
 MU_MUST bool stream_ask_leader(struct mu_bus *bus, const char *stream, struct mu_span which, struct mu_message **out,
                                struct mu_error *err);
 
-/* The same by direct get, and the leader's word where there is none (*there false: there is no such stream) or where a replica
- * may lag behind. */
-MU_MUST bool stream_read(struct mu_bus *bus, const char *stream, struct mu_span which, bool *there, struct mu_message **out,
-                         struct mu_error *err);
+/* The same by direct get; and the leader's word where the stream has none (*there false: there is no such stream), and in a
+ * cluster if a replica does not have the message, or if the newest is wanted. */
+MU_MUST bool stream_read(struct mu_bus *bus, const char *stream, struct mu_span which, bool newest, bool *there,
+                         struct mu_message **out, struct mu_error *err);
 
 /* Reads a PubAck. False: it is none. */
 bool puback_parse(const struct mu_message *m, const char *stream, struct mu_puback *out);

@@ -55,7 +55,7 @@ bool mu_object_find(struct mu_bus *bus, const char *bucket, struct mu_span name,
                          MU_OBJECT_NAME_MAX - 1);
     mu_stream_of_objects(stream, bucket);
     snprintf(which, sizeof(which), "{\"last_by_subj\":\"%s\"}", subject);
-    if (!stream_read(bus, stream, mu_span_of(which), &there, &m, err))
+    if (!stream_read(bus, stream, mu_span_of(which), true, &there, &m, err))
         return mu_while(err, "looking for an object of bucket %s", bucket);
     if (!m) {
         *is = there ? MU_OBJECT_NONE : MU_OBJECT_NO_BUCKET;
@@ -77,7 +77,7 @@ static bool read_chunk(struct mu_bus *bus, const struct mu_object *o, const char
     char stream[MU_SUBJECT_MAX];
     bool there;
     mu_stream_of_objects(stream, o->bucket);
-    return stream_read(bus, stream, mu_span_of(which), &there, out, err) ||
+    return stream_read(bus, stream, mu_span_of(which), false, &there, out, err) ||
            mu_while(err, "reading an object of bucket %s", o->bucket);
 }
 

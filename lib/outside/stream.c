@@ -196,11 +196,13 @@ bool stream_ask_leader(struct mu_bus *bus, const char *stream, struct mu_span wh
     return true;
 }
 
-bool stream_read(struct mu_bus *bus, const char *stream, struct mu_span which, bool *there, struct mu_message **out,
-                 struct mu_error *err)
+bool stream_read(struct mu_bus *bus, const char *stream, struct mu_span which, bool newest, bool *there,
+                 struct mu_message **out, struct mu_error *err)
 {
     struct mu_error why = {0};
     struct mu_message *m = NULL;
+    if (newest && bus->clustered)
+        return ask_leader(bus, stream, which, there, out, err);
     bool answered = direct_get(bus, stream, which, &m, &why);
     if (answered && (m || !bus->clustered)) {
         *there = true;

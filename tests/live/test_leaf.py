@@ -12,6 +12,7 @@ from brokers import Broker, Relay, free_port
 from harness import wait_until
 from marks import Skip, own_site
 from natsclient import Nats
+from objects import make_bucket, put_object
 
 SITE = {"task__ack_wait": "1s", "dispatcher__reconcile": "200ms", "worker__heartbeat": "500ms", "task__shard_bytes": "64KiB",
         "nats__jetstream_domain": "hub", "worker__checkpoint": "50ms"}
@@ -111,6 +112,12 @@ def every_program_works_behind_a_leaf_as_beside_the_hub(site):
     assert got.returncode == 1 and "result fail" in got.stdout, got
     status = site.sql("select tasks, records, findings from report.job_status where job_key = 'plan'")[0]
     assert int(status[0]) > 3 and status[1:] == ["20000", "200"], status
+    with open(os.path.join(site.sources, "trades.csv"), "rb") as f, Nats(leaf.hub.url) as nats:
+        make_bucket(nats, "muster_sources")
+        put_object(nats, "muster_sources", "trades.csv", f.read())
+    got = _cli(site, leaf, "submit", "--pack", "identifiers@1", "--source", "object:muster_sources/trades.csv", "--id", "object", "--wait")
+    assert got.returncode == 1 and "result fail" in got.stdout, got
+    assert site.sql("select tasks, records, findings from report.job_status where job_key = 'object'")[0] == status
     _submit(site, leaf, "small", 50)
     with Nats(leaf.leaf.url) as nats:
         ack = nats.publish_stream("muster.intake", json.dumps({"id": "small-50", "pack": "identifiers@1.0.0", "records": [{"isin": GOOD}]}))

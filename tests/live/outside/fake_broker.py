@@ -55,6 +55,10 @@ class FakeBroker:
             else:
                 stream.write(f"MSG {reply} {sid} {len(data)}\r\n".encode() + data + b"\r\n")
 
+    @staticmethod
+    def described(nuid):
+        return json.dumps({"name": "a", "nuid": nuid, "size": 1, "chunks": 1, "digest": "SHA-256=" + 43 * "A" + "="}).encode()
+
     def answer(self, subject, body):
         """(header block or empty, data)"""
         self.asked.append(subject)
@@ -69,13 +73,17 @@ class FakeBroker:
             return b"", b'{"error":{"code":400,"err_code":10071,"description":"wrong last sequence: 6"},"stream":"KV_b","seq":0}'
         if subject.startswith("$JS.API.DIRECT.GET.KV_b"):
             return b"NATS/1.0\r\nNats-Stream: KV_b\r\nNats-Subject: $KV.b.k\r\nNats-Sequence: 5\r\nNats-Time-Stamp: 2026-11-24T10:00:00Z\r\n\r\n", STALE
+        if subject == "$JS.API.DIRECT.GET.OBJ_b" and "M." in json.loads(body)["last_by_subj"]:
+            return (b"NATS/1.0\r\nNats-Stream: OBJ_b\r\nNats-Subject: $O.b.M.x\r\nNats-Sequence: 5\r\n"
+                    b"Nats-Time-Stamp: 2026-11-24T10:00:00Z\r\n\r\n"), self.described("old")
         if subject.startswith("$JS.API.DIRECT.GET."):
             return b"NATS/1.0 404 Message Not Found\r\n\r\n", b""
         request = json.loads(body)
         if request.get("seq") == 9:
             return b"", b'{"error":{"code":404,"err_code":10037,"description":"no message found"}}'
+        value = self.described("new") if "OBJ_b" in subject else VALUE
         message = {"subject": "muster.task.default.normal.x", "seq": request.get("seq", 6), "hdrs": base64.b64encode(HEADERS.encode()).decode(),
-                   "data": base64.b64encode(VALUE).decode(), "time": "2026-11-24T10:00:00.123456789Z"}
+                   "data": base64.b64encode(value).decode(), "time": "2026-11-24T10:00:00.123456789Z"}
         return b"", json.dumps({"type": "io.nats.jetstream.api.v1.stream_msg_get_response", "message": message}).encode()
 
     def close(self):

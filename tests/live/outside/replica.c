@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "outside/bus.h"
 #include "outside/kv.h"
+#include "outside/object.h"
 
 static const char mine[] = "{\"mine\":true}";
 
@@ -91,6 +92,23 @@ TAP_TEST(on_a_single_server_the_direct_answer_is_the_last_word)
     CHECK(m == NULL);
     CHECK(mu_bus_request(bus, "asked.of.the.leader", mu_span("", 0), NULL, 0, 2000, &asked, &err));
     CHECK(mu_span_is(asked->body, "0"));
+}
+
+static void check_object(const char *broker, const char *nuid)
+{
+    MU_AUTO(mu_bus_free) struct mu_bus *bus = open_bus(broker);
+    struct mu_object o = {.size = 0};
+    enum mu_object_is is = MU_OBJECT_NONE;
+    struct mu_error err = {0};
+    CHECK(mu_object_find(bus, "b", mu_span_of("a"), &is, &o, &err));
+    CHECK_INT(is, MU_OBJECT_THERE);
+    CHECK_TEXT(o.nuid, nuid);
+}
+
+TAP_TEST(what_an_object_is_now_the_leader_says)
+{
+    check_object("MUSTER_TEST_CLUSTER", "new");
+    check_object("MUSTER_TEST_SINGLE", "old");
 }
 
 static void check_heartbeat(const char *broker, const char *wanted)
