@@ -51,7 +51,8 @@ static bool check_web(struct mu_uri *uri, struct mu_error *err)
     rest = mu_span(rest.at + 2, rest.len - 2);
     const char *slash = memchr(rest.at, '/', rest.len);
     if (memchr(rest.at, '@', slash ? (size_t)(slash - rest.at) : rest.len))
-        return refuse(err, "the URI has a user or a password", "have the server let the agents in by their address");
+        return refuse(err, "the URI has a user or a password",
+                      "have the server let the agents in by their address");
     uri->file = slash ? mu_span(slash + 1, (size_t)(rest.at + rest.len - slash - 1)) : mu_span("", 0);
     return true;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The URI of a source: file:<path>, object:<bucket>/<name>, http://<host>/<path>, https:…; and what its spelling
- * says of the content. Whoever takes a job, reads a source or checks a file by hand asks here, so that all mean the
- * same by a name. Nothing is opened and nothing is decoded: paths and names are the bytes that stand there. */
+/* The URI of a source: file:<path>, object:<bucket>/<name>, http://<host>/<path>, https:…; and what its
+ * spelling says of the content. Whoever takes a job, reads a source or checks a file by hand asks here, so
+ * that all mean the same by a name. Nothing is opened and nothing is decoded: paths and names are the bytes
+ * that stand there. */
 #ifndef MU_URI_H
 #define MU_URI_H
 
@@ -19,7 +20,8 @@ struct mu_uri { /* borrowed from the text */
     const char *format;      /* "csv", "jsonl", "json", "xml" */
 };
 
-/* MU_REJECTED `path_refused` at /source/uri: no scheme of ours, a control character, a user or password, a fragment. */
+/* MU_REJECTED `path_refused` at /source/uri: no scheme of ours, a control character, a user or password, a
+ * fragment. */
 MU_MUST bool mu_uri_parse(struct mu_uri *out, struct mu_span text, struct mu_error *err);
 
 #endif

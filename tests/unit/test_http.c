@@ -371,16 +371,46 @@ static bool is_public(const char *text)
 
 TAP_TEST(addresses_of_somebodys_own_network_are_known)
 {
-    static const char *const own[] = {
-        "0.0.0.0", "10.0.0.1", "10.255.255.255", "100.64.0.1", "100.127.255.255", "127.0.0.1", "127.255.0.1", "169.254.169.254",
-        "172.16.0.1", "172.31.255.255", "192.0.0.1", "192.0.2.1", "192.168.1.1", "198.18.0.1", "198.19.255.255", "198.51.100.1",
-        "203.0.113.9", "224.0.0.1", "239.1.1.1", "240.0.0.1", "255.255.255.255", "::", "::1", "::ffff:127.0.0.1",
-        "::ffff:8.8.8.8", "fc00::1", "fd12::1", "fe80::1", "ff02::1", "64:ff9b::10.0.0.1", "2002:7f00:1::", "2001::1",
-        "2001:db8::1", "100::1", "3fff::1"};
-    static const char *const open[] = {"1.1.1.1", "9.255.255.255", "11.0.0.0", "100.63.255.255", "100.128.0.0", "126.0.0.1",
-                                       "128.0.0.1", "169.253.0.1", "172.15.0.1", "172.32.0.1", "192.0.1.1", "192.167.0.1",
-                                       "198.17.0.1", "198.20.0.1", "223.255.255.255", "2600::1", "2a00:1450::1", "2001:4860::8888",
-                                       "64:ff9b::8.8.8.8", "2002:808:808::"};
+    static const char *const own[] = {"0.0.0.0",
+                                      "10.0.0.1",
+                                      "10.255.255.255",
+                                      "100.64.0.1",
+                                      "100.127.255.255",
+                                      "127.0.0.1",
+                                      "127.255.0.1",
+                                      "169.254.169.254",
+                                      "172.16.0.1",
+                                      "172.31.255.255",
+                                      "192.0.0.1",
+                                      "192.0.2.1",
+                                      "192.168.1.1",
+                                      "198.18.0.1",
+                                      "198.19.255.255",
+                                      "198.51.100.1",
+                                      "203.0.113.9",
+                                      "224.0.0.1",
+                                      "239.1.1.1",
+                                      "240.0.0.1",
+                                      "255.255.255.255",
+                                      "::",
+                                      "::1",
+                                      "::ffff:127.0.0.1",
+                                      "::ffff:8.8.8.8",
+                                      "fc00::1",
+                                      "fd12::1",
+                                      "fe80::1",
+                                      "ff02::1",
+                                      "64:ff9b::10.0.0.1",
+                                      "2002:7f00:1::",
+                                      "2001::1",
+                                      "2001:db8::1",
+                                      "100::1",
+                                      "3fff::1"};
+    static const char *const open[] = {
+        "1.1.1.1",   "9.255.255.255", "11.0.0.0",        "100.63.255.255",   "100.128.0.0",
+        "126.0.0.1", "128.0.0.1",     "169.253.0.1",     "172.15.0.1",       "172.32.0.1",
+        "192.0.1.1", "192.167.0.1",   "198.17.0.1",      "198.20.0.1",       "223.255.255.255",
+        "2600::1",   "2a00:1450::1",  "2001:4860::8888", "64:ff9b::8.8.8.8", "2002:808:808::"};
     for (size_t i = 0; i < MU_COUNT(own); i++)
         if (is_public(own[i]))
             TAP_FAIL("%s passes for public", own[i]);
@@ -399,7 +429,8 @@ static const char *redirected(int code, const char *to)
     if (!open_url(&o, url))
         snprintf(out, sizeof(out), "%s", o.err.code);
     else
-        snprintf(out, sizeof(out), "%s", read_at(&o, 0, 100) && read_at(&o, 500000, 100) ? "read" : o.err.code);
+        snprintf(out, sizeof(out), "%s",
+                 read_at(&o, 0, 100) && read_at(&o, 500000, 100) ? "read" : o.err.code);
     close_opened(&o);
     return out;
 }
@@ -418,7 +449,8 @@ TAP_TEST(redirects_are_followed_as_configured)
     CHECK_TEXT(redirected(302, twice), "path_refused");
     config.http_redirects = 2;
     CHECK_TEXT(redirected(302, twice), "read");
-    snprintf(elsewhere, sizeof(elsewhere), "http://localhost:%d/data/1000000", server.port); /* not in the list */
+    snprintf(elsewhere, sizeof(elsewhere), "http://localhost:%d/data/1000000",
+             server.port); /* not in the list */
     CHECK_TEXT(redirected(302, elsewhere), "path_refused");
     CHECK_TEXT(redirected(302, "file:///etc/passwd"), "path_refused");
     snprintf(elsewhere, sizeof(elsewhere), "ftp://127.0.0.1:%d/data/1000000", server.port);
@@ -429,9 +461,16 @@ TAP_TEST(redirects_are_followed_as_configured)
 
 TAP_TEST(credentials_fragments_and_no_host_are_refused_before_anything_is_asked)
 {
-    static const char *const urls[] = {"http://u@127.0.0.1/a",  "http://u:p@127.0.0.1/a", "https://u:p@h/a", "http://h/a#b",
-                                       "http:/h/a",             "http://",                "http:a",          "ftp://127.0.0.1/a",
-                                       "http://127.0.0.1:0x50/", "http://127.0.0.1:99999/"};
+    static const char *const urls[] = {"http://u@127.0.0.1/a",
+                                       "http://u:p@127.0.0.1/a",
+                                       "https://u:p@h/a",
+                                       "http://h/a#b",
+                                       "http:/h/a",
+                                       "http://",
+                                       "http:a",
+                                       "ftp://127.0.0.1/a",
+                                       "http://127.0.0.1:0x50/",
+                                       "http://127.0.0.1:99999/"};
     struct opened o;
     settle();
     config.http_hosts.at[2] = (char *)(uintptr_t) "*.1";
@@ -481,7 +520,8 @@ TAP_TEST(certificates_are_checked)
     CHECK(open_url(&o, url));
     CHECK(read_at(&o, 0, 1000));
     close_opened(&o);
-    snprintf(allowed[0], sizeof(allowed[0]), "127.0.0.1:%d", server.tls_port); /* another name than it certifies */
+    snprintf(allowed[0], sizeof(allowed[0]), "127.0.0.1:%d",
+             server.tls_port); /* another name than it certifies */
     snprintf(url, sizeof(url), "https://127.0.0.1:%d/data/1000", server.tls_port);
     CHECK(!open_url(&o, url));
     CHECK_TEXT(o.err.code, "source_down");
@@ -489,11 +529,13 @@ TAP_TEST(certificates_are_checked)
     /* and never from there to what is not encrypted */
     snprintf(allowed[0], sizeof(allowed[0]), "127.0.0.1:%d", server.port);
     config.http_redirects = 5;
-    snprintf(from, sizeof(from), "https://localhost:%d/to/302/x?http://127.0.0.1:%d/data/10", server.tls_port, server.port);
+    snprintf(from, sizeof(from), "https://localhost:%d/to/302/x?http://127.0.0.1:%d/data/10", server.tls_port,
+             server.port);
     CHECK(!open_url(&o, from));
     CHECK_TEXT(o.err.code, "path_refused");
     close_opened(&o);
-    snprintf(from, sizeof(from), "http://127.0.0.1:%d/to/302/x?https://localhost:%d/data/10", server.port, server.tls_port);
+    snprintf(from, sizeof(from), "http://127.0.0.1:%d/to/302/x?https://localhost:%d/data/10", server.port,
+             server.tls_port);
     CHECK(open_url(&o, from));
     close_opened(&o);
 }
@@ -513,10 +555,11 @@ static void make_certificate(void)
 {
     char command[500];
     snprintf(server.certificate, sizeof(server.certificate), "%s/both.pem", server.dir);
-    snprintf(command, sizeof(command),
-             "cd %s && openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext "
-             "subjectAltName=DNS:localhost -keyout both.pem -out cert.pem 2>/dev/null && cat cert.pem >>both.pem",
-             server.dir);
+    snprintf(
+        command, sizeof(command),
+        "cd %s && openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext "
+        "subjectAltName=DNS:localhost -keyout both.pem -out cert.pem 2>/dev/null && cat cert.pem >>both.pem",
+        server.dir);
     if (system(command) != 0)
         server.certificate[0] = '\0';
 }

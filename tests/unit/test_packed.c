@@ -34,11 +34,13 @@ static const char script[] =
     "bad = bytearray(packed); bad[-6] ^= 1\n"
     "put('crc.csv.gz', bytes(bad))\n"
     "put('bomb.csv.gz', gzip.compress(bytes(64 << 20), 9))\n"
-    "def zstd(bytes_, *options): return subprocess.run(['zstd', '-q', '-c', *options], input=bytes_, capture_output=True, check=True).stdout\n"
+    "def zstd(bytes_, *options): return subprocess.run(['zstd', '-q', '-c', *options], input=bytes_, "
+    "capture_output=True, check=True).stdout\n"
     "try: packed = zstd(data)\n"
     "except OSError: sys.exit(3)\n"
     "put('one.csv.zst', packed)\n"
-    "put('frames.csv.zst', zstd(data[:half]), b'\\x50\\x2a\\x4d\\x18\\x05\\0\\0\\0skip!', zstd(b''), zstd(data[half:], '-19'))\n"
+    "put('frames.csv.zst', zstd(data[:half]), b'\\x50\\x2a\\x4d\\x18\\x05\\0\\0\\0skip!', zstd(b''), "
+    "zstd(data[half:], '-19'))\n"
     "put('garbage.csv.zst', packed, b'trailing garbage')\n"
     "put('zeros.csv.zst', packed, bytes(20))\n"
     "put('short.csv.zst', packed[:-1])\n"
@@ -73,7 +75,8 @@ static bool open_as(struct mu_source **out, const char *name, const char *compre
     return mu_source_open(out, all, mu_span_of(uri), mu_span_of(compression), err);
 }
 
-/* All of it, in pieces of `piece` bytes: "" if it is the plain content, else the code of the failure, or what is wrong. */
+/* All of it, in pieces of `piece` bytes: "" if it is the plain content, else the code of the failure, or what
+ * is wrong. */
 static const char *read_all(const char *name, const char *compression, size_t piece, struct mu_error *err)
 {
     MU_AUTO(mu_source_close) struct mu_source *s = NULL;
@@ -121,7 +124,8 @@ static bool is_placed(const char *name, const char *what)
     long long at = -1;
     (void)drain(name);
     const char *place = strstr(last.text, "byte ");
-    return place && sscanf(place, "byte %lld of the compressed source", &at) == 1 && at > 0 && strstr(last.text, what);
+    return place && sscanf(place, "byte %lld of the compressed source", &at) == 1 && at > 0 &&
+           strstr(last.text, what);
 }
 
 TAP_TEST(members_and_frames_are_one_content)

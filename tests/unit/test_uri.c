@@ -16,8 +16,9 @@ static const char *parsed(const char *text)
         CHECK(err.text[0] && err.hint[0]);
         return "refused";
     }
-    snprintf(out, sizeof(out), "%.*s|%.*s|%.*s|%s|%s", (int)u.scheme.len, u.scheme.at, (int)u.file.len, u.file.at,
-             (int)u.stem.len, u.stem.at, u.compression ? u.compression : "-", u.format ? u.format : "-");
+    snprintf(out, sizeof(out), "%.*s|%.*s|%.*s|%s|%s", (int)u.scheme.len, u.scheme.at, (int)u.file.len,
+             u.file.at, (int)u.stem.len, u.stem.at, u.compression ? u.compression : "-",
+             u.format ? u.format : "-");
     return out;
 }
 
@@ -51,8 +52,21 @@ TAP_TEST(objects_and_web_pages_have_names_like_files)
 
 TAP_TEST(what_would_be_wrong_or_reach_a_log_is_refused)
 {
-    static const char *const bad[] = {"", "a.csv", ":a", "ftp://h/a", "FILE:a", "http:", "http:/", "http://", "https:h/a",
-                                      "http://u@h/a", "http://u:p@h/a", "http://u:p@h", "http://h/a#f", "file:a\nb", "file:a\x7f",
+    static const char *const bad[] = {"",
+                                      "a.csv",
+                                      ":a",
+                                      "ftp://h/a",
+                                      "FILE:a",
+                                      "http:",
+                                      "http:/",
+                                      "http://",
+                                      "https:h/a",
+                                      "http://u@h/a",
+                                      "http://u:p@h/a",
+                                      "http://u:p@h",
+                                      "http://h/a#f",
+                                      "file:a\nb",
+                                      "file:a\x7f",
                                       "object:b/a\tb"};
     for (size_t i = 0; i < MU_COUNT(bad); i++)
         if (strcmp(parsed(bad[i]), "refused") != 0)
@@ -70,9 +84,17 @@ TAP_TEST(what_would_be_wrong_or_reach_a_log_is_refused)
 
 TAP_TEST(base64url_is_that_of_the_rfc)
 {
-    static const struct { const char *bytes, *text; } known[] = {
-        {"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"}, {"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="},
-        {"foobar", "Zm9vYmFy"}, {"\xfb\xff\xfe", "-__-"}, {"a b.csv", "YSBiLmNzdg=="}};
+    static const struct {
+        const char *bytes, *text;
+    } known[] = {{"", ""},
+                 {"f", "Zg=="},
+                 {"fo", "Zm8="},
+                 {"foo", "Zm9v"},
+                 {"foob", "Zm9vYg=="},
+                 {"fooba", "Zm9vYmE="},
+                 {"foobar", "Zm9vYmFy"},
+                 {"\xfb\xff\xfe", "-__-"},
+                 {"a b.csv", "YSBiLmNzdg=="}};
     for (size_t i = 0; i < MU_COUNT(known); i++) {
         char text[20], bytes[20] = "";
         const size_t len = strlen(known[i].bytes);

@@ -38,8 +38,8 @@ static uint32_t four(const uint8_t *b)
     return (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3];
 }
 
-/* Only 2000::/3 has been given out, less documentation and what carries IPv4 along; translators to IPv4 have a prefix of
- * their own. */
+/* Only 2000::/3 has been given out, less documentation and what carries IPv4 along; translators to IPv4 have
+ * a prefix of their own. */
 static bool is_public6(const uint8_t b[16])
 {
     static const uint8_t translated[12] = {0x00, 0x64, 0xff, 0x9b};

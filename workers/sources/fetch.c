@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The library's multi interface, because it can be left between two pieces: its callback fills our buffer and pauses
- * the transfer when that is full. */
+/* The library's multi interface, because it can be left between two pieces: its callback fills our buffer and
+ * pauses the transfer when that is full. */
 #include "sources/fetch.h"
 #include "base/clock.h"
 #include "sources/address.h"
@@ -21,7 +21,7 @@ struct mu_fetch {
     CURL *easy;
     struct curl_slist *headers;
     bool under_way, paused, headed, done; /* headed: the head of the answer is whole */
-    bool refused; /* the address is not allowed */
+    bool refused;                         /* the address is not allowed */
     CURLcode result;
     struct mu_answer answer;
     char *buffer;
@@ -52,7 +52,8 @@ bool mu_url_parse(struct mu_url *out, const char *url, struct mu_error *err)
     curl_free(user);
     curl_url_cleanup(handle);
     if (!good)
-        return mu_reject(err, "path_refused", "/source/uri", "the URL cannot be understood, has a user, or is neither http: nor https:");
+        return mu_reject(err, "path_refused", "/source/uri",
+                         "the URL cannot be understood, has a user, or is neither http: nor https:");
     *out = u;
     return true;
 }
@@ -98,7 +99,8 @@ static void take_range(struct mu_answer *a, struct mu_span text)
         return;
     if (!mu_parse_i64(mu_span(text.at + 6, (size_t)(dash - text.at) - 6), 0, INT64_MAX, &a->range_from))
         return;
-    if (!mu_parse_i64(mu_span(slash + 1, (size_t)(text.at + text.len - slash - 1)), 0, INT64_MAX, &a->range_size))
+    if (!mu_parse_i64(mu_span(slash + 1, (size_t)(text.at + text.len - slash - 1)), 0, INT64_MAX,
+                      &a->range_size))
         a->range_size = -1;
 }
 
@@ -135,14 +137,15 @@ static size_t on_header(char *bytes, size_t one, size_t len, void *ctx)
     return len;
 }
 
-/* The address is looked at here, where the connection is made: a name that resolves to another one than it did when it
- * was checked gains nothing. */
+/* The address is looked at here, where the connection is made: a name that resolves to another one than it
+ * did when it was checked gains nothing. */
 static curl_socket_t on_socket(void *ctx, curlsocktype purpose, struct curl_sockaddr *to)
 {
     struct mu_fetch *f = ctx;
     const struct mu_config *c = f->all->config;
     const bool by_proxy = c->http_proxy && c->http_proxy[0];
-    if (purpose != CURLSOCKTYPE_IPCXN || (!c->http_private && !by_proxy && !mu_address_is_public(&to->addr))) {
+    if (purpose != CURLSOCKTYPE_IPCXN ||
+        (!c->http_private && !by_proxy && !mu_address_is_public(&to->addr))) {
         f->refused = true;
         return CURL_SOCKET_BAD;
     }
@@ -231,7 +234,8 @@ void mu_fetch_free(struct mu_fetch *f)
 static bool failed(struct mu_fetch *f, struct mu_error *err)
 {
     if (f->refused) {
-        mu_reject(err, "path_refused", "/source/uri", "the host lies at a private, loopback or link-local address");
+        mu_reject(err, "path_refused", "/source/uri",
+                  "the host lies at a private, loopback or link-local address");
         return mu_hint(err, "http.private lets agents read from such addresses");
     }
     if (f->result == CURLE_OUT_OF_MEMORY)
@@ -293,7 +297,8 @@ static bool set_request(struct mu_fetch *f, const char *url, int64_t from, const
            curl_multi_add_handle(f->multi, f->easy) == CURLM_OK;
 }
 
-bool mu_fetch_begin(struct mu_fetch *f, const char *url, int64_t from, const char *if_range, struct mu_error *err)
+bool mu_fetch_begin(struct mu_fetch *f, const char *url, int64_t from, const char *if_range,
+                    struct mu_error *err)
 {
     mu_fetch_end(f);
     f->answer = (struct mu_answer){.length = -1, .range_from = -1, .range_size = -1};

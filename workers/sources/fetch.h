@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One GET by HTTP at a time, whose answer is pulled: what is not asked for stays in the network. It follows no
- * redirect, decodes no Content-Encoding, keeps no cookie, looks into no .netrc and heeds no proxy of the environment;
- * certificates are always checked. Before a connection is made its address is looked at, whatever a name resolved to
- * a moment ago. The only user of curl.h.
+/* One GET by HTTP at a time, whose answer is pulled: what is not asked for stays in the network. It follows
+ * no redirect, decodes no Content-Encoding, keeps no cookie, looks into no .netrc and heeds no proxy of the
+ * environment; certificates are always checked. Before a connection is made its address is looked at,
+ * whatever a name resolved to a moment ago. The only user of curl.h.
  *
- * Faults: MU_UNAVAILABLE `source_down` for whatever the network or the server fails to do, `path_refused` for an
- * address that is not allowed. Texts name no URL: it may carry a signature. */
+ * Faults: MU_UNAVAILABLE `source_down` for whatever the network or the server fails to do, `path_refused` for
+ * an address that is not allowed. Texts name no URL: it may carry a signature. */
 #ifndef MU_FETCH_H
 #define MU_FETCH_H
 
@@ -31,8 +31,9 @@ struct mu_answer {
 
 struct mu_fetch;
 MU_MUST bool mu_fetch_new(struct mu_fetch **out, const struct mu_sources *all, struct mu_error *err);
-/* Gives up what was under way, asks for the bytes from an offset on (0: all, without a word of ranges), and waits for the
- * head of the answer, whatever its status. if_range: a validator that has to hold for a part to be sent; "": none. */
+/* Gives up what was under way, asks for the bytes from an offset on (0: all, without a word of ranges), and
+ * waits for the head of the answer, whatever its status. if_range: a validator that has to hold for a part to
+ * be sent; "": none. */
 MU_MUST bool mu_fetch_begin(struct mu_fetch *f, const char *url, int64_t from, const char *if_range,
                             struct mu_error *err);
 const struct mu_answer *mu_fetch_answer(const struct mu_fetch *f);

@@ -41,14 +41,16 @@ static bool step_gzip(struct mu_unpacker *u, struct mu_unpack *io, struct mu_err
     io->ended = code == Z_STREAM_END;
     switch (code) {
     case Z_STREAM_END:
-        return inflateReset(z) == Z_OK || mu_fail(err, MU_BROKEN, "could not go on with the next gzip member");
+        return inflateReset(z) == Z_OK ||
+               mu_fail(err, MU_BROKEN, "could not go on with the next gzip member");
     case Z_OK:
     case Z_BUF_ERROR: /* nothing to do without more */
         return true;
     case Z_MEM_ERROR:
         return mu_fail(err, MU_BROKEN, "could not unpack gzip data: out of memory");
     default:
-        return mu_reject(err, "source_unreadable", "", "the gzip data is damaged, or none (%s)", z->msg ? z->msg : "it asks for a dictionary");
+        return mu_reject(err, "source_unreadable", "", "the gzip data is damaged, or none (%s)",
+                         z->msg ? z->msg : "it asks for a dictionary");
     }
 }
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `http:` and `https:`, from hosts that the configuration names; without such a list there are none.
  *
- * An answer is read on as long as somebody reads on. What the first one said of the content (size, ETag, date) is
- * the pin: every later one has to say the same. A server that gives parts makes the source seekable; one that does
- * not is read anew from the beginning to where somebody wants to go on, and the source is one task. A body whose
- * end cannot be told from a broken connection is refused. */
+ * An answer is read on as long as somebody reads on. What the first one said of the content (size, ETag,
+ * date) is the pin: every later one has to say the same. A server that gives parts makes the source seekable;
+ * one that does not is read anew from the beginning to where somebody wants to go on, and the source is one
+ * task. A body whose end cannot be told from a broken connection is refused. */
 #include "sources/fetch.h"
 
 #include <strings.h>
@@ -56,8 +56,8 @@ static bool check_host(const struct mu_config *config, const struct mu_url *url,
     for (size_t i = 0; i < config->http_hosts.count; i++)
         if (matches(config->http_hosts.at[i], url))
             return true;
-    mu_reject(err, "path_refused", "/source/uri", "this agent reads nothing from host %s, port %lld", url->host,
-              (long long)url->port);
+    mu_reject(err, "path_refused", "/source/uri", "this agent reads nothing from host %s, port %lld",
+              url->host, (long long)url->port);
     return mu_hint(err, "http.hosts of the agents lists those that may be read");
 }
 
@@ -71,7 +71,8 @@ static bool is_redirect(const struct mu_answer *a)
 
 static bool changed(struct mu_error *err)
 {
-    return mu_reject(err, "source_changed", "", "what the server has is not what it had when the source was opened");
+    return mu_reject(err, "source_changed", "",
+                     "what the server has is not what it had when the source was opened");
 }
 
 static bool judge_status(const struct web *w, long status, struct mu_error *err)
@@ -84,7 +85,8 @@ static bool judge_status(const struct web *w, long status, struct mu_error *err)
         return mu_reject(err, "source_missing", "", "the server has no such source (status %ld)", status);
     if (status == 408 || status == 425 || status == 429 || status >= 500)
         return mu_fail_code(err, MU_UNAVAILABLE, "source_down", "the server answers with status %ld", status);
-    return mu_reject(err, "source_unreadable", "", "the server does not give the source (status %ld)", status);
+    return mu_reject(err, "source_unreadable", "", "the server does not give the source (status %ld)",
+                     status);
 }
 
 /* An answer that says nothing of a property does not contradict. */
@@ -93,7 +95,8 @@ static bool agrees(const struct web *w, const struct mu_answer *a, int64_t from)
     const int64_t size = a->status == 206 ? a->range_size : a->length;
     if (a->status == 206 && a->range_from != from)
         return false;
-    if ((w->etag[0] && a->etag[0] && strcmp(w->etag, a->etag) != 0) || (w->base.size >= 0 && size >= 0 && size != w->base.size))
+    if ((w->etag[0] && a->etag[0] && strcmp(w->etag, a->etag) != 0) ||
+        (w->base.size >= 0 && size >= 0 && size != w->base.size))
         return false;
     return !w->modified[0] || !a->modified[0] || strcmp(w->modified, a->modified) == 0;
 }
@@ -106,7 +109,8 @@ static const char *validator(const struct web *w)
 
 /* ---- asking ---- */
 
-static bool follow(struct web *w, char url[MU_URI_MAX], const struct mu_url *before, int64_t hop, struct mu_error *err)
+static bool follow(struct web *w, char url[MU_URI_MAX], const struct mu_url *before, int64_t hop,
+                   struct mu_error *err)
 {
     struct mu_url next;
     const struct mu_answer *a = mu_fetch_answer(w->fetch);
@@ -117,7 +121,8 @@ static bool follow(struct web *w, char url[MU_URI_MAX], const struct mu_url *bef
     if (!mu_url_parse(&next, a->location, err))
         return false;
     if (strcmp(before->scheme, "https") == 0 && strcmp(next.scheme, "https") != 0)
-        return mu_reject(err, "path_refused", "/source/uri", "the server leads from https: to %s:", next.scheme);
+        return mu_reject(err, "path_refused", "/source/uri",
+                         "the server leads from https: to %s:", next.scheme);
     return mu_copy_text(url, MU_URI_MAX, mu_span_of(a->location)) ||
            mu_reject(err, "path_refused", "/source/uri", "the server leads to a URL that is too long");
 }
@@ -150,7 +155,8 @@ static bool ask(struct web *w, int64_t from, struct mu_error *err)
 
 static bool too_large(const struct web *w, struct mu_error *err)
 {
-    mu_reject(err, "limit_source_bytes", "", "the source has more than %lld bytes", (long long)w->all->config->source_max_bytes);
+    mu_reject(err, "limit_source_bytes", "", "the source has more than %lld bytes",
+              (long long)w->all->config->source_max_bytes);
     return mu_hint(err, "cut it, or raise source.max_bytes of the agents");
 }
 
@@ -158,8 +164,8 @@ static bool pin(struct web *w, struct mu_error *err)
 {
     const struct mu_answer *a = mu_fetch_answer(w->fetch);
     if (a->length < 0 && !a->chunked)
-        return mu_reject(err, "source_unreadable", "", "%s: the server says neither how long the source is nor where it ends",
-                         w->host);
+        return mu_reject(err, "source_unreadable", "",
+                         "%s: the server says neither how long the source is nor where it ends", w->host);
     if (a->length > w->all->config->source_max_bytes)
         return too_large(w, err);
     memcpy(w->etag, a->etag, sizeof(w->etag));
@@ -246,12 +252,13 @@ static bool open_web(struct mu_source **out, struct mu_sources *all, const struc
         return mu_fail(err, MU_BROKEN, "out of memory");
     w->base = (struct mu_source){.kind = kind, .size = -1};
     w->all = all;
-    const bool fits = mu_copy_text(w->url, sizeof(w->url),
-                                   mu_span(uri->scheme.at, (size_t)(uri->rest.at + uri->rest.len - uri->scheme.at)));
+    const bool fits =
+        mu_copy_text(w->url, sizeof(w->url),
+                     mu_span(uri->scheme.at, (size_t)(uri->rest.at + uri->rest.len - uri->scheme.at)));
     if ((!fits && !mu_reject(err, "path_refused", "/source/uri", "the URI is too long")) ||
         !mu_url_parse(&parts, w->url, err) || !check_host(all->config, &parts, err) ||
-        !mu_copy_text(w->host, sizeof(w->host), mu_span_of(parts.host)) || !mu_fetch_new(&w->fetch, all, err) ||
-        !ask(w, 0, err) || !pin(w, err)) {
+        !mu_copy_text(w->host, sizeof(w->host), mu_span_of(parts.host)) ||
+        !mu_fetch_new(&w->fetch, all, err) || !ask(w, 0, err) || !pin(w, err)) {
         close_web(&w->base);
         return false;
     }
@@ -259,12 +266,14 @@ static bool open_web(struct mu_source **out, struct mu_sources *all, const struc
     return true;
 }
 
-static bool open_http(struct mu_source **out, struct mu_sources *all, const struct mu_uri *uri, struct mu_error *err)
+static bool open_http(struct mu_source **out, struct mu_sources *all, const struct mu_uri *uri,
+                      struct mu_error *err)
 {
     return open_web(out, all, uri, &mu_source_http, err);
 }
 
-static bool open_https(struct mu_source **out, struct mu_sources *all, const struct mu_uri *uri, struct mu_error *err)
+static bool open_https(struct mu_source **out, struct mu_sources *all, const struct mu_uri *uri,
+                       struct mu_error *err)
 {
     return open_web(out, all, uri, &mu_source_https, err);
 }

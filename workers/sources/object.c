@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `object:<bucket>/<name>`: the NATS object store, from buckets that the configuration names.
  *
- * Chunks are found by walking from one to the next. Where they are all of one size and stand one behind the other in
- * the stream, as a put of a file makes them unless others put into the bucket meanwhile, the chunk of an offset can be
- * reckoned: no chunk is larger than its author said, so with their number, the first and the last one seen none can be
- * smaller. Then the object is seekable. Links are refused: what they lead to has a name of its own. */
+ * Chunks are found by walking from one to the next. Where they are all of one size and stand one behind the
+ * other in the stream, as a put of a file makes them unless others put into the bucket meanwhile, the chunk
+ * of an offset can be reckoned: no chunk is larger than its author said, so with their number, the first and
+ * the last one seen none can be smaller. Then the object is seekable. Links are refused: what they lead to
+ * has a name of its own. */
 #include "outside/object.h"
 #include "sources/source.h"
 
@@ -44,7 +45,8 @@ static bool find(struct object *o, const char *bucket, struct mu_object *out, st
     case MU_OBJECT_NONE:
         return mu_reject(err, "source_missing", "", "bucket %s has no object %.200s", bucket, o->name);
     case MU_OBJECT_DELETED:
-        return mu_reject(err, "source_missing", "", "object %.200s of bucket %s has been deleted", o->name, bucket);
+        return mu_reject(err, "source_missing", "", "object %.200s of bucket %s has been deleted", o->name,
+                         bucket);
     case MU_OBJECT_LINK:
         mu_reject(err, "source_not_file", "", "object %.200s of bucket %s is a link", o->name, bucket);
         return mu_hint(err, "name what it leads to");
@@ -64,18 +66,22 @@ static bool unchanged(struct mu_source *s, struct mu_error *err)
     struct mu_error why = {0};
     if (!find(o, o->what.bucket, &now, &why)) {
         if (why.fault == MU_REJECTED)
-            return mu_reject(err, "source_changed", "", "the object was taken away while it was read: %s", why.text);
+            return mu_reject(err, "source_changed", "", "the object was taken away while it was read: %s",
+                             why.text);
         return mu_fail_code(err, why.fault, why.code, "%s", why.text);
     }
-    return same(&now, &o->what) || mu_reject(err, "source_changed", "", "the object was replaced while it was read");
+    return same(&now, &o->what) ||
+           mu_reject(err, "source_changed", "", "the object was replaced while it was read");
 }
 
-/* A chunk that should be there is not: the object has another one in its place, or its bucket has lost something. */
+/* A chunk that should be there is not: the object has another one in its place, or its bucket has lost
+ * something. */
 static bool lost(struct object *o, struct mu_error *err)
 {
     return unchanged(&o->base, err) &&
-           mu_reject(err, "source_unreadable", "", "the bucket %s has lost the bytes of the object from %lld on",
-                     o->what.bucket, (long long)o->chunk_at);
+           mu_reject(err, "source_unreadable", "",
+                     "the bucket %s has lost the bytes of the object from %lld on", o->what.bucket,
+                     (long long)o->chunk_at);
 }
 
 static void take(struct object *o, struct mu_message *m, int64_t at)
@@ -106,8 +112,8 @@ static bool accept(struct object *o, struct mu_error *err)
     const int64_t len = (int64_t)o->chunk->body.len, left = o->what.size - o->chunk_at;
     const int64_t whole = left < o->what.chunk_bytes ? left : o->what.chunk_bytes;
     if (!len || len > left || (o->even && len != whole))
-        return mu_reject(err, "source_unreadable", "", "the chunks of the object do not add up to its %lld bytes",
-                         (long long)o->what.size);
+        return mu_reject(err, "source_unreadable", "",
+                         "the chunks of the object do not add up to its %lld bytes", (long long)o->what.size);
     return hash(o, err);
 }
 
@@ -146,7 +152,8 @@ static bool seek(struct object *o, int64_t at, struct mu_error *err)
     return true;
 }
 
-static bool read_object(struct mu_source *s, int64_t at, char *to, size_t len, size_t *got, struct mu_error *err)
+static bool read_object(struct mu_source *s, int64_t at, char *to, size_t len, size_t *got,
+                        struct mu_error *err)
 {
     struct object *o = (struct object *)(void *)s;
     size_t done = 0;
@@ -194,15 +201,16 @@ static bool look(struct object *o, bool *there, struct mu_error *err)
     }
     if (!mu_object_last_chunk(o->all->bus, w, &last, err))
         return down(err);
-    const int64_t before = w->size - w->size % w->chunk_bytes - (w->size % w->chunk_bytes ? 0 : w->chunk_bytes);
-    o->even = last && (int64_t)first->body.len == w->chunk_bytes && before / w->chunk_bytes == w->chunks - 1 &&
-              before + (int64_t)last->body.len == w->size &&
+    const int64_t before =
+        w->size - w->size % w->chunk_bytes - (w->size % w->chunk_bytes ? 0 : w->chunk_bytes);
+    o->even = last && (int64_t)first->body.len == w->chunk_bytes &&
+              before / w->chunk_bytes == w->chunks - 1 && before + (int64_t)last->body.len == w->size &&
               last->stream_sequence - o->first == (uint64_t)w->chunks - 1;
     return true;
 }
 
-/* Between what describes an object and its first chunk it may be replaced: then it is looked for again, but not for
- * ever. */
+/* Between what describes an object and its first chunk it may be replaced: then it is looked for again, but
+ * not for ever. */
 static bool pin(struct object *o, const char *bucket, struct mu_error *err)
 {
     for (int tries = 0; tries < 3; tries++) {
@@ -223,7 +231,8 @@ static bool allowed(const struct mu_config *config, struct mu_span bucket)
     return false;
 }
 
-static bool open_object(struct mu_source **out, struct mu_sources *all, const struct mu_uri *uri, struct mu_error *err)
+static bool open_object(struct mu_source **out, struct mu_sources *all, const struct mu_uri *uri,
+                        struct mu_error *err)
 {
     const char *slash = uri->rest.len ? memchr(uri->rest.at, '/', uri->rest.len) : NULL;
     const struct mu_span given = mu_span(uri->rest.at, slash ? (size_t)(slash - uri->rest.at) : 0);
@@ -243,16 +252,21 @@ static bool open_object(struct mu_source **out, struct mu_sources *all, const st
         return mu_fail(err, MU_BROKEN, "out of memory");
     o->all = all;
     mu_sha_init(&o->sha);
-    if (!mu_copy_text(o->name, sizeof(o->name), mu_span(slash + 1, uri->rest.len - given.len - 1)) || !o->name[0]) {
+    if (!mu_copy_text(o->name, sizeof(o->name), mu_span(slash + 1, uri->rest.len - given.len - 1)) ||
+        !o->name[0]) {
         close_object(&o->base);
-        return mu_reject(err, "path_refused", "/source/uri", "the name of an object has 1 to %d bytes", MU_OBJECT_NAME_MAX - 1);
+        return mu_reject(err, "path_refused", "/source/uri", "the name of an object has 1 to %d bytes",
+                         MU_OBJECT_NAME_MAX - 1);
     }
     if (!pin(o, bucket, err)) {
         close_object(&o->base);
         return false;
     }
-    o->base = (struct mu_source){.kind = &mu_source_object, .size = o->what.size, .seekable = o->even || !o->what.size,
-                                 .has_digest = true, .digest = o->what.digest};
+    o->base = (struct mu_source){.kind = &mu_source_object,
+                                 .size = o->what.size,
+                                 .seekable = o->even || !o->what.size,
+                                 .has_digest = true,
+                                 .digest = o->what.digest};
     *out = &o->base;
     return true;
 }

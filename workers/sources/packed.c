@@ -14,13 +14,13 @@ struct packed {
     struct mu_unpacker *unpacker;
     char *in; /* PIECE bytes of the compressed data: [from, to) are still to be unpacked */
     size_t from, to;
-    int64_t read;  /* offset of the next compressed byte to be read */
-    int64_t at;    /* offset of the next unpacked byte */
-    bool drained;  /* all compressed bytes have been read */
-    bool within;   /* a member has begun and not ended */
-    bool full;     /* the last step filled its room: there may be more without further input */
-    bool padded;   /* zeros follow the last member: nothing else may */
-    bool ended;    /* all unpacked bytes have been given out */
+    int64_t read; /* offset of the next compressed byte to be read */
+    int64_t at;   /* offset of the next unpacked byte */
+    bool drained; /* all compressed bytes have been read */
+    bool within;  /* a member has begun and not ended */
+    bool full;    /* the last step filled its room: there may be more without further input */
+    bool padded;  /* zeros follow the last member: nothing else may */
+    bool ended;   /* all unpacked bytes have been given out */
 };
 
 static int64_t place(const struct packed *p)
@@ -107,7 +107,8 @@ static bool unpack(struct packed *p, char *to, size_t len, size_t *got, struct m
             p->ended = p->drained;
             continue;
         }
-        p->padded = p->padded || (p->kind->zeros_may_follow && !p->within && place(p) > 0 && p->in[p->from] == '\0');
+        p->padded =
+            p->padded || (p->kind->zeros_may_follow && !p->within && place(p) > 0 && p->in[p->from] == '\0');
         if (p->padded ? !skip_padding(p, err) : !step(p, to + done, len - done, &made, err))
             return false;
         done += p->padded ? 0 : made;
@@ -136,7 +137,8 @@ static bool seek(struct packed *p, int64_t at, struct mu_error *err)
     return true;
 }
 
-static bool read_packed(struct mu_source *s, int64_t at, char *to, size_t len, size_t *got, struct mu_error *err)
+static bool read_packed(struct mu_source *s, int64_t at, char *to, size_t len, size_t *got,
+                        struct mu_error *err)
 {
     struct packed *p = (struct packed *)(void *)s;
     size_t n = 0;
@@ -182,7 +184,11 @@ bool mu_packed_open(struct mu_source **out, struct mu_sources *all, struct mu_so
         free(in);
         return mu_fail(err, MU_BROKEN, "out of memory");
     }
-    *p = (struct packed){.base = {.kind = &packed_kind, .size = -1}, .all = all, .inner = MU_GIVE(given), .kind = kind, .in = in};
+    *p = (struct packed){.base = {.kind = &packed_kind, .size = -1},
+                         .all = all,
+                         .inner = MU_GIVE(given),
+                         .kind = kind,
+                         .in = in};
     if (!begin(p, err)) {
         close_packed(&p->base);
         return false;

@@ -86,8 +86,8 @@ void mu_sources_free(struct mu_sources *all)
     free(all);
 }
 
-bool mu_source_open(struct mu_source **out, struct mu_sources *all, struct mu_span uri, struct mu_span compression,
-                    struct mu_error *err)
+bool mu_source_open(struct mu_source **out, struct mu_sources *all, struct mu_span uri,
+                    struct mu_span compression, struct mu_error *err)
 {
     MU_AUTO(mu_source_close) struct mu_source *s = NULL;
     struct mu_uri parts;

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where the bytes of a task come from. A kind of source (`file:`, `object:`, `http:`) is a constant table of functions
- * in one list, chosen by the scheme of the URI; compressed data is a kind that reads from another one (packed.h). Faults
- * say what follows: MU_REJECTED with a reason of PROTOCOL §2 in err->code (`path_refused`, `source_missing`,
- * `source_not_file`, `source_unreadable`, `source_changed`, `limit_source_bytes`, `limit_window_bytes`) is an outcome;
- * MU_UNAVAILABLE with code `source_down` means that the source cannot be had for now, and the task is deferred.
+/* Where the bytes of a task come from. A kind of source (`file:`, `object:`, `http:`) is a constant table of
+ * functions in one list, chosen by the scheme of the URI; compressed data is a kind that reads from another
+ * one (packed.h). Faults say what follows: MU_REJECTED with a reason of PROTOCOL §2 in err->code
+ * (`path_refused`, `source_missing`, `source_not_file`, `source_unreadable`, `source_changed`,
+ * `limit_source_bytes`, `limit_window_bytes`) is an outcome; MU_UNAVAILABLE with code `source_down` means
+ * that the source cannot be had for now, and the task is deferred.
  *
- * A source is read at offsets, but not all kinds can be read anywhere at the same price: `seekable` says which can, and
- * only those are cut into shards. The others are read from the beginning to where somebody wants to go on. */
+ * A source is read at offsets, but not all kinds can be read anywhere at the same price: `seekable` says
+ * which can, and only those are cut into shards. The others are read from the beginning to where somebody
+ * wants to go on. */
 #ifndef MU_SOURCE_H
 #define MU_SOURCE_H
 
@@ -20,7 +22,8 @@ struct mu_sources;
 
 struct mu_source_kind {
     const char *scheme; /* "file" */
-    bool (*open)(struct mu_source **out, struct mu_sources *all, const struct mu_uri *uri, struct mu_error *err);
+    bool (*open)(struct mu_source **out, struct mu_sources *all, const struct mu_uri *uri,
+                 struct mu_error *err);
     /* Up to `len` bytes at an offset; fewer only at the end. */
     bool (*read)(struct mu_source *s, int64_t at, char *to, size_t len, size_t *got, struct mu_error *err);
     bool (*unchanged)(struct mu_source *s, struct mu_error *err);
@@ -28,18 +31,19 @@ struct mu_source_kind {
 };
 struct mu_source { /* first member of each kind's own struct */
     const struct mu_source_kind *kind;
-    int64_t size;   /* in bytes, as noted when it was opened; -1: its end has not been met yet */
-    bool seekable;  /* reading on from anywhere costs no more than reading on */
-    bool has_digest; /* where it lies it is described by this SHA-256: reading it first is spared, and every read from
-                        beginning to end has been compared with it */
+    int64_t size;    /* in bytes, as noted when it was opened; -1: its end has not been met yet */
+    bool seekable;   /* going on at any other place costs no more than reading on */
+    bool has_digest; /* where it lies it is described by this SHA-256: reading it first is spared, and every
+                        read from beginning to end has been compared with it */
     struct mu_digest digest;
 };
 
 /* Notes each data root (device, marker). A root that is not there is no failure: see mu_sources_ready. The
  * configuration is borrowed for life. */
 MU_MUST bool mu_sources_new(struct mu_sources **out, const struct mu_config *config, struct mu_error *err);
-/* What sources may use from now on, borrowed for life: a bus, without which objects cannot be had, and whom to ask,
- * several times a second, whether to go on while a source is waited for. False ends the wait as `source_down`. */
+/* What sources may use from now on, borrowed for life: a bus, without which objects cannot be had, and whom
+ * to ask, several times a second, whether to go on while a source is waited for. False ends the wait as
+ * `source_down`. */
 void mu_sources_serve(struct mu_sources *all, struct mu_bus *bus, bool (*go_on)(void *ctx), void *ctx);
 /* Are all roots there, as they were first seen? If not, err (may be NULL) says which one is missing: a task
  * would only be deferred, so none is pulled. */

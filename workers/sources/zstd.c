@@ -31,7 +31,8 @@ static bool open_zstd(struct mu_unpacker **out, int64_t window_bytes, struct mu_
     struct mu_unpacker *u = calloc(1, sizeof(*u));
     if (u)
         u->z = ZSTD_createDStream();
-    if (!u || !u->z || ZSTD_isError(ZSTD_DCtx_setParameter(u->z, ZSTD_d_windowLogMax, window_log(window_bytes)))) {
+    if (!u || !u->z ||
+        ZSTD_isError(ZSTD_DCtx_setParameter(u->z, ZSTD_d_windowLogMax, window_log(window_bytes)))) {
         free_zstd(u);
         return mu_fail(err, MU_BROKEN, "could not begin to unpack zstd data: out of memory");
     }
@@ -46,8 +47,10 @@ static bool refuse(const struct mu_unpacker *u, size_t code, struct mu_error *er
     if (why == ZSTD_error_memory_allocation)
         return mu_fail(err, MU_BROKEN, "could not unpack zstd data: out of memory");
     if (why != ZSTD_error_frameParameter_windowTooLarge)
-        return mu_reject(err, "source_unreadable", "", "the zstd data is damaged, or none (%s)", ZSTD_getErrorName(code));
-    mu_reject(err, "limit_window_bytes", "", "zstd data with a window larger than %lld bytes", (long long)u->window_bytes);
+        return mu_reject(err, "source_unreadable", "", "the zstd data is damaged, or none (%s)",
+                         ZSTD_getErrorName(code));
+    mu_reject(err, "limit_window_bytes", "", "zstd data with a window larger than %lld bytes",
+              (long long)u->window_bytes);
     return mu_hint(err, "compress it without --long or --ultra, or raise source.window_bytes of the agents");
 }
 
