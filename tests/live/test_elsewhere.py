@@ -21,7 +21,7 @@ def _trades(wrong=97):
 
 
 def _submit(site, uri, **source):
-    return site.submit({"pack": "identifiers@1", "source": dict({"uri": uri}, **source)})["job_id"]
+    return site.submit({"pack": "identifiers@1.0.0", "source": dict({"uri": uri}, **source)})["job_id"]
 
 
 def _findings(site, job):
@@ -71,10 +71,10 @@ def names_that_cannot_be_read_are_refused_at_the_door(site):
     for uri, code in (("http://user:hunter2@127.0.0.1/a.csv", "path_refused"), ("https://h/a.csv#part", "path_refused"),
                       ("http:a.csv", "path_refused"), ("file:../a.csv", "path_refused"), ("ftp://h/a.csv", "invalid"),
                       ("object:b/a.dat", "invalid"), ("http://h/a", "invalid")):
-        answer = site.api("submit", {"pack": "identifiers@1", "source": {"uri": uri}})
+        answer = site.api("submit", {"pack": "identifiers@1.0.0", "source": {"uri": uri}})
         assert answer["ok"] is False and answer["error"]["code"] == code, (uri, answer)
         assert "hunter2" not in json.dumps(answer)
-    answer = site.api("submit", {"pack": "identifiers@1", "source": {"uri": "file:a.csv", "compression": "rar"}})
+    answer = site.api("submit", {"pack": "identifiers@1.0.0", "source": {"uri": "file:a.csv", "compression": "rar"}})
     assert answer["error"]["code"] == "invalid" and answer["error"]["pointer"] == "/source/compression", answer
 
 

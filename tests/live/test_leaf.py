@@ -115,7 +115,7 @@ def every_program_works_behind_a_leaf_as_beside_the_hub(site):
     with open(os.path.join(site.sources, "trades.csv"), "rb") as f, Nats(leaf.hub.url) as nats:
         make_bucket(nats, "muster_sources")
         put_object(nats, "muster_sources", "trades.csv", f.read())
-    got = _cli(site, leaf, "submit", "--pack", "identifiers@1", "--source", "object:muster_sources/trades.csv", "--id", "object", "--wait")
+    got = _cli(site, leaf, "submit", "--pack", "identifiers@1.0.0", "--source", "object:muster_sources/trades.csv", "--id", "object", "--wait")
     assert got.returncode == 1 and "result fail" in got.stdout, got
     assert site.sql("select tasks, records, findings from report.job_status where job_key = 'object'")[0] == status
     _submit(site, leaf, "small", 50)

@@ -117,7 +117,7 @@ def with_the_rights_of_their_roles_programs_do_all_their_work(site):
         put_object(admin, "muster_sources", "trades.csv", f.read())
     admin.close()
     for key, name, result in (("object", "trades.csv", "fail"), ("no-object", "absent.csv", "error")):
-        _cli(site, broker, "submitter", "submit", "--pack", "identifiers@1", "--source", f"object:muster_sources/{name}", "--id", key)
+        _cli(site, broker, "submitter", "submit", "--pack", "identifiers@1.0.0", "--source", f"object:muster_sources/{name}", "--id", key)
         _done(site, key, result)
     if shutil.which("nats"):
         for words in (["req", "muster.api.status", '{"id":"plan"}'],
