@@ -419,9 +419,9 @@ TAP_TEST(a_source_that_the_pack_or_the_reader_cannot_use_is_refused_before_it_is
 {
     refused_source("{\"format\":\"csv\",\"columns\":{\"isn\":\"ISIN\"}}", "/source/columns/isn",
                    "the pack has no column \"isn\"");
-    refused_source("{\"format\":\"csv\",\"encoding\":\"latin1\"}", "/source/encoding", "latin1");
-    refused_source("{\"format\":\"csv\",\"zone\":\"UTC\"}", "/source/zone", "later version");
-    refused_source("{\"format\":\"xml\"}", "/source/format", "\"xml\" is not known");
+    refused_source("{\"format\":\"csv\",\"encoding\":\"ebcdic\"}", "/source/encoding", "ebcdic");
+    refused_source("{\"format\":\"csv\",\"zone\":\"Europe/Paris\"}", "/source/zone", "no fixed offset");
+    refused_source("{\"format\":\"parquet\"}", "/source/format", "\"parquet\" is not known");
     refused_source("{\"format\":\"records\"}", "/source/format", "stand in a message");
     refused_source("{}", "/source/format", "is not known");
 }

@@ -2,7 +2,7 @@
 /* The saved form of a run:
  *   {"format":1,"key":<digest of pack, lists, params,
  * day>,"input":<digest>,"from":…,"header":<digest>,"byte_off":…,
- *    "record_no":…,"line":…,"records":…,"bad":…,"findings":…,
+ *    "record_no":…,"line":…,"reader":<its state, if it has one>,"records":…,"bad":…,"findings":…,
  *    "rules":[[pass,warn,fail,error,not_evaluated,out_of_scope],…],"checks":[null|[name,version,state],…],
  *    "samples":[[[record_no,byte_off,length,line],…],…]}     (of rules with `mostly`; left out if there are none)
  * with rules in the order of their ids. To change it: raise RUN_FORMAT, keep the reader of the old form for
@@ -73,6 +73,16 @@ static void save_samples(const struct mu_run *run, struct mu_text *out)
         mu_text_putc(out, ']');
 }
 
+/* Left out where the position says all. */
+static bool save_reader(const struct mu_run *run, struct mu_text *out, struct mu_error *err)
+{
+    MU_AUTO(mu_text_free) struct mu_text state = MU_TEXT(0);
+    mu_reader_save(run->reader, &state);
+    if (state.len)
+        mu_json_put_raw(out, "reader", mu_text_span(&state));
+    return mu_text_ok(&state, err);
+}
+
 bool mu_run_save(const struct mu_run *run, struct mu_text *out, struct mu_error *err)
 {
     const struct mu_position at = mu_reader_position(run->reader);
@@ -86,6 +96,8 @@ bool mu_run_save(const struct mu_run *run, struct mu_text *out, struct mu_error 
     mu_json_put_int(out, "byte_off", at.byte_off);
     mu_json_put_int(out, "record_no", at.record_no);
     mu_json_put_int(out, "line", at.line);
+    if (!save_reader(run, out, err))
+        return false;
     mu_json_put_int(out, "records", run->records);
     mu_json_put_int(out, "bad", run->bad);
     mu_json_put_int(out, "findings", mu_run_findings_total(run));
@@ -187,7 +199,7 @@ bool mu_run_restore(struct mu_run *run, const json_t *saved, struct mu_error *er
         return false;
     mu_reader_seek(run->reader, at);
     run->fed = at.byte_off;
-    return true;
+    return mu_reader_restore(run->reader, json_object_get(saved, "reader"), err);
 }
 
 /* Both are in the order of records; the first of them all are kept. */

@@ -31,6 +31,7 @@ bool mu_plan_open(struct mu_plan **out, const struct mu_task *task, const struct
                                           .columns = ready->column_names,
                                           .wanted = ready->wanted,
                                           .column_count = ready->pack->column_count,
+                                          .typed = ready->pack->columns,
                                           .limits = limits};
     if (!task->source || task->terms->shard_bytes < 1)
         return mu_reject(err, "bad_task", "/source", "only a source can be planned, with shards of a size");
@@ -91,7 +92,7 @@ static void hash_to(struct mu_plan *p, struct mu_span bytes, size_t *hashed, int
 /* A last byte is left to the shard before it: it may be the end mark of old, which is no record. */
 static bool shard_is_full(struct mu_plan *p, int64_t at)
 {
-    return at - current(p)->from >= p->shard_bytes && p->source_size - at > 1;
+    return mu_reader_can_cut(p->reader) && at - current(p)->from >= p->shard_bytes && p->source_size - at > 1;
 }
 
 static bool grown(struct mu_error *err)
@@ -218,7 +219,7 @@ const struct mu_digest *mu_plan_digest(const struct mu_plan *plan)
     return &plan->digest;
 }
 
-/* {"format":1,"size","shard_bytes","record_no","line","byte_off","whole","shard","shards":[…]}: the last
+/* {"format":1,"size","shard_bytes","reader","byte_off","record_no","line","whole","shard","shards":[…]}: the last
  * shard is the one at hand. Before the header is done: without what follows "shard_bytes". Steps of a change:
  * engine/checkpoint.c. */
 bool mu_plan_save(const struct mu_plan *plan, struct mu_text *out, struct mu_error *err)
@@ -230,6 +231,12 @@ bool mu_plan_save(const struct mu_plan *plan, struct mu_text *out, struct mu_err
     mu_json_put_int(out, "size", plan->source_size);
     mu_json_put_int(out, "shard_bytes", plan->shard_bytes);
     if (plan->header_done) {
+        MU_AUTO(mu_text_free) struct mu_text state = MU_TEXT(0);
+        mu_reader_save(plan->reader, &state);
+        if (state.len)
+            mu_json_put_raw(out, "reader", mu_text_span(&state));
+        if (!mu_text_ok(&state, err))
+            return false;
         mu_sha_save(&plan->noted.whole, whole);
         mu_sha_save(&plan->noted.shard, shard);
         mu_json_put_int(out, "byte_off", at.byte_off);
@@ -276,7 +283,7 @@ bool mu_plan_restore(struct mu_plan *plan, const json_t *saved, struct mu_error 
     plan->header_done = true;
     plan->fed = at.byte_off;
     mu_reader_seek(plan->reader, at);
-    return true;
+    return mu_reader_restore(plan->reader, json_object_get(saved, "reader"), err);
 }
 
 struct mu_position mu_plan_position(const struct mu_plan *plan)

@@ -19,6 +19,11 @@ struct mu_reader_kind {
     enum mu_read (*next)(struct mu_reader *r, struct mu_record *out, struct mu_error *err);
     enum mu_read (*skip)(struct mu_reader *r, struct mu_locator *out, struct mu_error *err);
     struct mu_position (*position)(const struct mu_reader *r);
+    /* NULL: the position says all. */
+    void (*save)(const struct mu_reader *r, struct mu_text *out);
+    bool (*restore)(struct mu_reader *r, const json_t *saved, struct mu_error *err);
+    bool (*can_cut)(const struct mu_reader *r); /* NULL: at every boundary */
+    void (*path)(const struct mu_reader *r, const struct mu_record *record, struct mu_text *out); /* NULL: none */
     void (*free)(struct mu_reader *r);
 };
 
@@ -27,6 +32,9 @@ struct mu_reader {
 };
 
 extern const struct mu_reader_kind mu_reader_csv;
+extern const struct mu_reader_kind mu_reader_json;
+extern const struct mu_reader_kind mu_reader_jsonl;
 extern const struct mu_reader_kind mu_reader_records;
+extern const struct mu_reader_kind mu_reader_xml;
 
 #endif

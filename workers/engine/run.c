@@ -86,7 +86,10 @@ static bool open_reader(struct mu_run *run, const struct mu_run_setup *setup, st
                                            .columns = ready->column_names,
                                            .wanted = ready->wanted,
                                            .column_count = ready->pack->column_count,
-                                           .limits = setup->limits};
+                                           .typed = ready->pack->columns,
+                                           .limits = setup->limits,
+                                           .part = setup->task->has_shard &&
+                                                   setup->task->shard.to < setup->task->input_size};
     const struct mu_span format =
         setup->task->source ? mu_json_span(setup->task->source, "format") : mu_span_of("records");
     return mu_reader_open(&run->reader, format, &reader, err);

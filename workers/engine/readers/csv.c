@@ -11,6 +11,7 @@
 static void csv_free(struct mu_reader *r)
 {
     struct csv *c = csv_of(r);
+    csv_options_fini(&c->options);
     mu_text_free(&c->head);
     mu_text_free(&c->carry);
     free(c->scratch);
@@ -28,8 +29,10 @@ static bool csv_open(struct mu_reader **out, const struct mu_reader_setup *setup
     if (!csv_options_parse(&options, setup, err))
         return false;
     struct csv *c = calloc(1, sizeof(*c));
-    if (!c)
+    if (!c) {
+        csv_options_fini(&options);
         return mu_fail(err, MU_BROKEN, "out of memory");
+    }
     c->base.kind = &mu_reader_csv;
     c->setup = *setup;
     c->options = options;
@@ -63,7 +66,7 @@ bool csv_too_many_fields(const struct csv *c, struct mu_error *err)
                      c->next.record_no, c->next.line, c->next.byte_off, c->setup.limits.fields);
 }
 
-struct mu_span csv_field_text(struct csv *c, const char *record, size_t field)
+static struct mu_span unquoted(struct csv *c, const char *record, size_t field)
 {
     const struct csv_row *row = &c->row;
     const size_t from = field ? row->ends[field - 1] + 1 : 0;
@@ -91,21 +94,22 @@ struct mu_span csv_field_text(struct csv *c, const char *record, size_t field)
     return mu_span(to, len);
 }
 
-static struct mu_value value_of(const struct csv_options *o, struct mu_span text)
+struct mu_span csv_field_text(struct csv *c, const char *record, size_t field)
 {
-    if (o->trim)
-        text = csv_trim(text);
-    if (!text.len)
-        return (struct mu_value){MU_VALUE_MISSING, text};
-    for (size_t i = 0; i < o->missing_count; i++)
-        if (mu_span_equal(text, o->missing[i]))
-            return (struct mu_value){MU_VALUE_MISSING, text};
-    return (struct mu_value){MU_VALUE_TEXT, text};
+    struct mu_span text = unquoted(c, record, field);
+    if (c->options.encoding == ENCODING_UTF8 || !c->row.odd)
+        return text;
+    char *const to = c->scratch + c->scratch_len;
+    const size_t len = encoding_decode(c->options.encoding, text, to);
+    c->scratch_len += len;
+    return mu_span(to, len);
 }
 
 bool csv_clear_scratch(struct csv *c, size_t len, struct mu_error *err)
 {
     c->scratch_len = 0;
+    if (c->options.encoding != ENCODING_UTF8)
+        len *= 1 + ENCODING_GROWTH;
     if (len <= c->scratch_size)
         return true;
     char *more = realloc(c->scratch, len * 2);
@@ -123,7 +127,7 @@ static bool take_apart(struct csv *c, const char *record, struct mu_error *err)
     for (size_t i = 0; i < c->setup.column_count; i++) {
         if (c->field_of[i] < 0 || (c->setup.wanted && !c->setup.wanted[i]))
             continue;
-        c->values[i] = value_of(&c->options, csv_field_text(c, record, (size_t)c->field_of[i]));
+        c->values[i] = values_of(&c->options.values, i, csv_field_text(c, record, (size_t)c->field_of[i]));
     }
     return true;
 }
@@ -142,8 +146,8 @@ const char *csv_fault_of(struct csv *c, const char *record, size_t *at)
             *at = (size_t)(nul - text.at);
             return "a NUL byte";
         }
-        if (!mu_utf8_valid(text, at))
-            return "invalid UTF-8";
+        if (!encoding_valid(c->options.encoding, text, at))
+            return encoding_fault(c->options.encoding);
     }
     *at = 0;
     if (row->fields != c->expected) {
@@ -305,11 +309,26 @@ static inline enum mu_read find(struct csv *c,
     return MU_READ_RECORD;
 }
 
+/* The record at hand is none: it goes by without a number. */
+static bool is_trailer(struct csv *c, const char *record)
+{
+    const struct csv_row *row = &c->row;
+    const struct mu_span trailer = c->options.trailer;
+    if (row->to - row->from < trailer.len || memcmp(record, trailer.at, trailer.len) != 0)
+        return false;
+    c->next.line += row->lines;
+    c->next.byte_off += (int64_t)(row->next - row->from);
+    return true;
+}
+
 static enum mu_read csv_next(struct mu_reader *r, struct mu_record *out, struct mu_error *err)
 {
     struct csv *c = csv_of(r);
     const char *record = NULL;
-    const enum mu_read found = find(c, csv_scan_row, &record, err);
+    enum mu_read found;
+    do
+        found = find(c, csv_scan_row, &record, err);
+    while (found == MU_READ_RECORD && c->options.trailer.len && is_trailer(c, record));
     return found == MU_READ_RECORD ? give(c, record, out, err) : found;
 }
 
@@ -317,7 +336,10 @@ static enum mu_read csv_skip(struct mu_reader *r, struct mu_locator *out, struct
 {
     struct csv *c = csv_of(r);
     const char *record = NULL;
-    const enum mu_read found = find(c, csv_scan_end, &record, err);
+    enum mu_read found;
+    do
+        found = find(c, csv_scan_end, &record, err);
+    while (found == MU_READ_RECORD && c->options.trailer.len && is_trailer(c, record));
     return found == MU_READ_RECORD ? locate(c, out, err) : found;
 }
 

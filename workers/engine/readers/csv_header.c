@@ -11,6 +11,22 @@ static bool broken_header(struct csv *c, const char *what, size_t at, struct mu_
                      c->head_from + at);
 }
 
+/* Without a header: by the names that the description gives, or by positions alone. */
+static bool map_given(struct csv *c, struct mu_error *err)
+{
+    if (!c->options.names)
+        return csv_map_columns(c->field_of, &c->setup, NULL, c->expected, err);
+    c->expected = json_array_size(c->options.names);
+    MU_AUTO(mu_free) struct mu_span *names = calloc(c->expected, sizeof(*names));
+    if (!names)
+        return mu_fail(err, MU_BROKEN, "out of memory");
+    for (size_t i = 0; i < c->expected; i++) {
+        const json_t *name = json_array_get(c->options.names, i);
+        names[i] = mu_span(json_string_value(name), json_string_length(name));
+    }
+    return csv_map_columns(c->field_of, &c->setup, names, c->expected, err);
+}
+
 /* The first record is whole: c->row says where it ends in c->head. */
 static bool learn_columns(struct csv *c, struct mu_error *err)
 {
@@ -23,7 +39,7 @@ static bool learn_columns(struct csv *c, struct mu_error *err)
     if (c->row.fields > c->row.most_fields)
         return csv_too_many_fields(c, err);
     if (!c->options.header)
-        return csv_map_columns(c->field_of, &c->setup, NULL, c->expected, err);
+        return map_given(c, err);
     const char *fault = csv_fault_of(c, record, &bad_at);
     if (fault)
         return broken_header(c, fault, bad_at, err);
@@ -34,8 +50,8 @@ static bool learn_columns(struct csv *c, struct mu_error *err)
         return false;
     for (size_t i = 0; i < c->expected; i++) {
         names[i] = csv_field_text(c, record, i);
-        if (c->options.trim)
-            names[i] = csv_trim(names[i]);
+        if (c->options.values.trim)
+            names[i] = values_trim(names[i]);
     }
     return csv_map_columns(c->field_of, &c->setup, names, c->expected, err);
 }
@@ -54,8 +70,11 @@ bool csv_header(struct mu_reader *r, struct mu_span chunk, bool last, bool *done
         return true;
     const struct mu_span head = mu_text_span(&c->head);
     if (head.len >= 2 && (memcmp(head.at, "\xff\xfe", 2) == 0 || memcmp(head.at, "\xfe\xff", 2) == 0))
-        return mu_reject(err, "source_unreadable", "", "the source begins like UTF-16; only UTF-8 is read");
+        return mu_reject(err, "source_unreadable", "", "the source begins like UTF-16, which is not read");
     c->head_from = head.len >= 3 && memcmp(head.at, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+    if (c->head_from && c->options.encoding != ENCODING_UTF8)
+        return mu_reject(err, "source_unreadable", "/source/encoding", "the source begins like UTF-8, not like %s",
+                         encoding_name(c->options.encoding));
     struct mu_span record = mu_span(head.at + c->head_from, head.len - c->head_from);
     enum csv_state state = CSV_FIELD_START;
     size_t used = 0;
@@ -79,6 +98,9 @@ bool csv_header(struct mu_reader *r, struct mu_span chunk, bool last, bool *done
         if (!learn_columns(c, err))
             return false;
         c->head_to = c->row.to;
+    } else if (c->options.names) {
+        if (!map_given(c, err))
+            return false;
     } else {
         for (size_t i = 0; i < c->setup.column_count; i++)
             c->field_of[i] = -1;

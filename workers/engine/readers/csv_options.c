@@ -2,7 +2,6 @@
 #include "engine/readers/csv_options.h"
 
 #include <inttypes.h>
-#include <strings.h>
 
 /* Characters that could not be told from the structure of the file, or from a byte of a longer character. */
 static bool separator_fits(struct mu_span text)
@@ -36,18 +35,46 @@ static bool parse_dialect(struct csv_dialect *d, const json_t *source, struct mu
     return true;
 }
 
-static bool parse_missing(struct csv_options *o, const json_t *source, struct mu_error *err)
+/* Both name the columns; the names are those that `columns` may speak of, so each stands there once. */
+static bool parse_names(struct csv_options *o, const json_t *source, struct mu_error *err)
 {
-    const json_t *tokens = json_object_get(source, "missing");
-    if (json_array_size(tokens) > CSV_MISSING_MAX)
-        return mu_reject(err, "bad_task", "/source/missing", "more than %d tokens", CSV_MISSING_MAX);
-    for (size_t i = 0; i < json_array_size(tokens); i++) {
-        const json_t *token = json_array_get(tokens, i);
-        if (!json_is_string(token))
-            return mu_reject(err, "bad_task", "/source/missing", "the tokens must be texts");
-        o->missing[o->missing_count++] = mu_span(json_string_value(token), json_string_length(token));
+    char pointer[64];
+    o->header = mu_json_bool(source, "header", !o->names);
+    if (o->names && o->header)
+        return mu_reject(err, "bad_task", "/source/names", "a file with a header has its names there");
+    for (size_t i = 0; i < json_array_size(o->names); i++) {
+        const json_t *name = json_array_get(o->names, i);
+        (void)snprintf(pointer, sizeof(pointer), "/source/names/%zu", i);
+        if (!json_string_length(name))
+            return mu_reject(err, "bad_task", pointer, "a name is a text that is not empty");
+        for (size_t k = 0; k < i; k++)
+            if (json_equal(name, json_array_get(o->names, k)))
+                return mu_reject(err, "bad_task", pointer, "the name \"%.60s\" stands there twice",
+                                 json_string_value(name));
     }
-    return true;
+    return !o->names || json_array_size(o->names) > 0 ||
+           mu_reject(err, "bad_task", "/source/names", "there must be at least one name");
+}
+
+/* Compared with the bytes of the file, hence ASCII. */
+static bool parse_trailer(struct csv_options *o, const json_t *source, struct mu_error *err)
+{
+    o->trailer = mu_json_span(source, "trailer");
+    if (!json_object_get(source, "trailer"))
+        return true;
+    bool plain = o->trailer.len > 0;
+    for (size_t i = 0; i < o->trailer.len; i++)
+        plain = plain && (unsigned char)o->trailer.at[i] < 0x7F && (unsigned char)o->trailer.at[i] >= 0x20;
+    return plain || mu_reject(err, "bad_task", "/source/trailer",
+                              "the beginning of a trailer is a text of printable ASCII, like \"TRAILER|\"");
+}
+
+static bool has_name(const json_t *names, const json_t *name)
+{
+    for (size_t i = 0; i < json_array_size(names); i++)
+        if (json_equal(json_array_get(names, i), name))
+            return true;
+    return false;
 }
 
 static bool check_mapping(const struct csv_options *o, const struct mu_reader_setup *setup,
@@ -67,50 +94,37 @@ static bool check_mapping(const struct csv_options *o, const struct mu_reader_se
             return mu_reject(err, "bad_task", pointer, "the pack has no column \"%.60s\"", name);
         if (json_is_integer(place) ? json_integer_value(place) < 1 : !json_is_string(place))
             return mu_reject(err, "bad_task", pointer, "neither a header name nor a position from 1");
-        if (!o->header && !json_is_integer(place))
-            return mu_reject(err, "bad_task", pointer,
-                             "a file without a header has positions (from 1), no names");
+        if (!o->header && !o->names && !json_is_integer(place)) {
+            (void)mu_reject(err, "bad_task", pointer, "a file without a header has positions (from 1), no names");
+            return mu_hint(err, "name its columns: \"names\":[\"%.60s\",…]", json_string_value(place));
+        }
+        if (o->names && json_is_string(place) && !has_name(o->names, place))
+            return mu_reject(err, "bad_task", pointer, "\"names\" has no \"%.60s\"", json_string_value(place));
     }
     return true;
 }
 
 bool csv_options_parse(struct csv_options *out, const struct mu_reader_setup *setup, struct mu_error *err)
 {
-    static const char *const later[] = {"formats", "zone"}, *const elsewhere[] = {"record"};
+    static const char *const elsewhere[] = {"record", NULL};
     const json_t *source = setup->source;
-    struct csv_options o = {.header = mu_json_bool(source, "header", true),
-                            .trim = mu_json_bool(source, "trim", false)};
-    char pointer[64];
-    for (size_t i = 0; i < MU_COUNT(later); i++) {
-        (void)snprintf(pointer, sizeof(pointer), "/source/%s", later[i]);
-        if (json_object_get(source, later[i]))
-            return mu_reject(err, "bad_task", pointer, "\"%s\" comes with a later version", later[i]);
-    }
-    for (size_t i = 0; i < MU_COUNT(elsewhere); i++) {
-        (void)snprintf(pointer, sizeof(pointer), "/source/%s", elsewhere[i]);
-        if (json_object_get(source, elsewhere[i]))
-            return mu_reject(err, "bad_task", pointer, "\"%s\" means nothing for CSV", elsewhere[i]);
-    }
-    const char *encoding = mu_json_text(source, "encoding");
-    if (encoding && strcasecmp(encoding, "utf-8") != 0 && strcasecmp(encoding, "utf8") != 0)
+    struct csv_options o = {.names = json_object_get(source, "names")};
+    const struct mu_span encoding = mu_json_span(source, "encoding");
+    if (!values_refuse(source, elsewhere, "CSV", err))
+        return false;
+    if (encoding.at && !encoding_parse(encoding, &o.encoding))
         return mu_reject(err, "bad_task", "/source/encoding",
-                         "the encoding \"%.40s\" is not read yet; utf-8 is", encoding);
-    if (!parse_dialect(&o.dialect, source, err) || !parse_missing(&o, source, err) ||
-        !check_mapping(&o, setup, err))
+                         "the encoding \"%.40s\" is not known; utf-8, iso-8859-1 and windows-1252 are", encoding.at);
+    if (!parse_dialect(&o.dialect, source, err) || !parse_names(&o, source, err) || !parse_trailer(&o, source, err) ||
+        !check_mapping(&o, setup, err) || !values_open(&o.values, setup, err))
         return false;
     *out = o;
     return true;
 }
 
-struct mu_span csv_trim(struct mu_span text)
+void csv_options_fini(struct csv_options *o)
 {
-    while (text.len && (text.at[0] == ' ' || text.at[0] == '\t')) {
-        text.at++;
-        text.len--;
-    }
-    while (text.len && (text.at[text.len - 1] == ' ' || text.at[text.len - 1] == '\t'))
-        text.len--;
-    return text;
+    values_fini(&o->values);
 }
 
 /* -1: not there; -2: there twice (*again is the second). */

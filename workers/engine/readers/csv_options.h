@@ -6,21 +6,22 @@
 
 #include "engine/reader.h"
 #include "engine/readers/csv_scan.h"
-
-#define CSV_MISSING_MAX 32
+#include "engine/readers/encoding.h"
+#include "engine/readers/values.h"
 
 struct csv_options {
     struct csv_dialect dialect;
-    bool header;                             /* the first record names the columns */
-    bool trim;                               /* blanks and tabs around values are not part of them */
-    struct mu_span missing[CSV_MISSING_MAX]; /* tokens that mean "missing", borrowed from the source */
-    size_t missing_count;
+    enum encoding encoding;
+    bool header;            /* the first record names the columns */
+    const json_t *names;    /* those of a file without a header, or NULL */
+    struct mu_span trailer; /* a record that begins with this is none; empty: there are no such */
+    struct values values;
 };
 
 /* MU_REJECTED (bad_task) with the pointer below /source. */
 MU_MUST bool csv_options_parse(struct csv_options *out, const struct mu_reader_setup *setup,
                                struct mu_error *err);
-struct mu_span csv_trim(struct mu_span text);
+void csv_options_fini(struct csv_options *o);
 /* The field (from 0) of each of the pack's columns; -1: the file lacks it. `names` are those of the header,
  * NULL without one. */
 MU_MUST bool csv_map_columns(int64_t *field_of, const struct mu_reader_setup *setup,

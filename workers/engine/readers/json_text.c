@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/readers/json_text.h"
+#include "engine/readers/encoding.h"
 
 static int hex(char c)
 {
@@ -22,30 +23,6 @@ static bool hex4(struct mu_span text, size_t at, uint32_t *out)
     }
     *out = code;
     return true;
-}
-
-static size_t put_utf8(char *to, uint32_t code)
-{
-    if (code < 0x80) {
-        to[0] = (char)code;
-        return 1;
-    }
-    if (code < 0x800) {
-        to[0] = (char)(0xC0 | code >> 6);
-        to[1] = (char)(0x80 | (code & 0x3F));
-        return 2;
-    }
-    if (code < 0x10000) {
-        to[0] = (char)(0xE0 | code >> 12);
-        to[1] = (char)(0x80 | (code >> 6 & 0x3F));
-        to[2] = (char)(0x80 | (code & 0x3F));
-        return 3;
-    }
-    to[0] = (char)(0xF0 | code >> 18);
-    to[1] = (char)(0x80 | (code >> 12 & 0x3F));
-    to[2] = (char)(0x80 | (code >> 6 & 0x3F));
-    to[3] = (char)(0x80 | (code & 0x3F));
-    return 4;
 }
 
 /* The code point of \uXXXX at raw.at[*at] == 'u', or of two of them; *at is moved to the last digit. */
@@ -82,7 +59,7 @@ bool json_unescape(struct mu_span raw, char *to, size_t *len)
         if (simple)
             to[n++] = meant[simple - written];
         else if (raw.at[i] == 'u' && code_point(raw, &i, &code))
-            n += put_utf8(to + n, code);
+            n += encoding_put_utf8(to + n, code);
         else
             return false;
     }
