@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/reader_kind.h"
 
-static const struct mu_reader_kind *const kinds[] = {&mu_reader_csv,
+static const struct mu_reader_kind *const kinds[] = {&mu_reader_csv, &mu_reader_json, &mu_reader_jsonl,
                                                     &mu_reader_records};
 
 const char *mu_reader_format(size_t index)
@@ -16,7 +16,7 @@ bool mu_reader_open(struct mu_reader **out, struct mu_span format, const struct 
         return mu_reject(err, "unknown_format", "/source/format",
                          "records stand in a message, not in a source");
     if (mu_span_is(format, "ndjson"))
-        format = mu_span_of("jsonl");
+        format = mu_span_of(mu_reader_jsonl.name);
     for (size_t i = 0; i < MU_COUNT(kinds); i++)
         if (mu_span_is(format, kinds[i]->name))
             return kinds[i]->open(out, setup, err);

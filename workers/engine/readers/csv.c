@@ -220,7 +220,7 @@ static void csv_feed(struct mu_reader *r, struct mu_span chunk, bool last)
     csv_cursor_set(&c->chunk, chunk);
     c->at = 0;
     c->last = last;
-    if (last)
+    if (last && !c->setup.part)
         drop_dos_end(c);
 }
 

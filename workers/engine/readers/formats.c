@@ -321,6 +321,11 @@ void formats_apply(struct formats *all, size_t column, struct mu_value *v)
         v->state = MU_VALUE_INVALID;
 }
 
+bool formats_is_amount(const struct formats *f, size_t column)
+{
+    return f->of[column].kind == KIND_DECIMAL;
+}
+
 void formats_free(struct formats *f)
 {
     free(f);

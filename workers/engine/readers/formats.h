@@ -17,6 +17,8 @@ MU_MUST bool formats_open(struct formats **out, const struct mu_reader_setup *se
 /* *v is a text of this column. One that is not written as the format says becomes invalid and keeps its text. The new
  * text is borrowed until the next one of the column. */
 void formats_apply(struct formats *f, size_t column, struct mu_value *v);
+/* Does the source say how amounts are written in this column? */
+bool formats_is_amount(const struct formats *f, size_t column);
 void formats_free(struct formats *f);
 
 #endif

@@ -2,6 +2,88 @@
 #include "engine/readers/json_text.h"
 #include "engine/readers/encoding.h"
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+size_t json_string_end(struct mu_span bytes, size_t at, bool *escapes, bool *beyond_ascii)
+{
+#ifdef __SSE2__
+    const __m128i quote = _mm_set1_epi8('"'), slash = _mm_set1_epi8('\\'), low = _mm_set1_epi8(0x1F);
+    while (bytes.len - at >= 16) {
+        const __m128i x = _mm_loadu_si128((const __m128i *)(const void *)(bytes.at + at));
+        const __m128i control = _mm_cmpeq_epi8(_mm_min_epu8(x, low), x);
+        const __m128i stop =
+            _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(x, quote), _mm_cmpeq_epi8(x, slash)), control);
+        const unsigned stops = (unsigned)_mm_movemask_epi8(stop), odd = (unsigned)_mm_movemask_epi8(x);
+        if (!stops) {
+            *beyond_ascii |= odd != 0;
+            at += 16;
+            continue;
+        }
+        const unsigned k = (unsigned)__builtin_ctz(stops);
+        *beyond_ascii |= (odd & ((1U << k) - 1)) != 0;
+        at += k;
+        if (bytes.at[at] != '\\')
+            return at;
+        *escapes = true;
+        at += 2;
+        if (at > bytes.len)
+            return bytes.len;
+    }
+#endif
+    for (; at < bytes.len; at++) {
+        const unsigned char c = (unsigned char)bytes.at[at];
+        if (c == '"' || c < 0x20)
+            return at;
+        if (c == '\\') {
+            *escapes = true;
+            if (++at == bytes.len)
+                return at;
+        }
+        *beyond_ascii |= (unsigned char)bytes.at[at] >= 0x80;
+    }
+    return bytes.len;
+}
+
+static size_t run_of_digits(struct mu_span bytes, size_t at)
+{
+    const size_t from = at;
+    while (at < bytes.len && bytes.at[at] >= '0' && bytes.at[at] <= '9')
+        at++;
+    return at - from;
+}
+
+size_t json_number(struct mu_span bytes, size_t from)
+{
+    size_t at = from, digits;
+    if (at < bytes.len && bytes.at[at] == '-')
+        at++;
+    const bool zero = at < bytes.len && bytes.at[at] == '0';
+    digits = run_of_digits(bytes, at);
+    at += digits;
+    if (at == bytes.len)
+        return at - from;
+    if (!digits || (zero && digits > 1))
+        return 0;
+    if (bytes.at[at] == '.') {
+        digits = run_of_digits(bytes, ++at);
+        at += digits;
+        if (!digits && at < bytes.len)
+            return 0;
+    }
+    if (at < bytes.len && (bytes.at[at] == 'e' || bytes.at[at] == 'E')) {
+        at++;
+        if (at < bytes.len && (bytes.at[at] == '+' || bytes.at[at] == '-'))
+            at++;
+        digits = run_of_digits(bytes, at);
+        at += digits;
+        if (!digits && at < bytes.len)
+            return 0;
+    }
+    return at - from;
+}
+
 static int hex(char c)
 {
     return c >= '0' && c <= '9'   ? c - '0'

@@ -37,6 +37,17 @@ static inline struct mu_value values_of(const struct values *v, size_t column, s
     return value;
 }
 
+/* The same of a number that JSON writes as one, and therefore in JSON's way whatever `formats` says of amounts. */
+static inline struct mu_value values_of_number(const struct values *v, size_t column, struct mu_span text)
+{
+    struct mu_value value = {MU_VALUE_TEXT, text};
+    if (v->missing_count && values_is_missing(v, text))
+        value.state = MU_VALUE_MISSING;
+    else if (v->formats && !formats_is_amount(v->formats, column))
+        formats_apply(v->formats, column, &value);
+    return value;
+}
+
 /* Refuses options that mean nothing for a format; `names` ends in NULL. */
 MU_MUST bool values_refuse(const json_t *source, const char *const *names, const char *format, struct mu_error *err);
 
