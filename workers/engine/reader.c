@@ -2,7 +2,7 @@
 #include "engine/reader_kind.h"
 
 static const struct mu_reader_kind *const kinds[] = {&mu_reader_csv, &mu_reader_json, &mu_reader_jsonl,
-                                                    &mu_reader_records};
+                                                    &mu_reader_records, &mu_reader_xml};
 
 const char *mu_reader_format(size_t index)
 {
