@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How fast one core scans CSV in this process: a pack's rules over a file, its hash included, and the plan
+/* How fast one core scans a source in this process: a pack's rules over a file, its hash included, and the plan
  * stage beside it. The file's pages are read before the clock starts. One line of JSON.
  *
- *   bench-scan DATA.csv PACK.json LISTS-DIRECTORY [repeats] */
+ *   bench-scan DATA.(csv|json|jsonl|xml) PACK.json LISTS-DIRECTORY [repeats]
+ *
+ * The records of an XML file are /trades/trade. */
 #include "base/clock.h"
 #include "engine/plan.h"
 #include "engine/run.h"
@@ -107,7 +109,7 @@ int main(int argc, char **argv)
     const struct mu_list_data *lists[LISTS_MAX] = {NULL};
     const int repeats = argc > 4 ? (int)strtol(argv[4], NULL, 10) : 1;
     if (argc < 4) {
-        (void)fprintf(stderr, "usage: bench-scan DATA.csv PACK.json LISTS-DIRECTORY [repeats]\n");
+        (void)fprintf(stderr, "usage: bench-scan DATA PACK.json LISTS-DIRECTORY [repeats]\n");
         return 2;
     }
     if (!map_file(argv[1], &data) || !map_file(argv[2], &pack_bytes) ||
@@ -116,7 +118,10 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < pack->list_count && i < LISTS_MAX; i++)
         if (!(lists[i] = load_list(argv[3], pack->lists[i].name, &err)))
             return stop(&err, "list");
-    json_t *source = json_pack("{s:s,s:s,s:s}", "uri", "file:data.csv", "name", "data", "format", "csv");
+    const char *dot = strrchr(argv[1], '.');
+    json_t *source = json_pack("{s:s,s:s,s:s}", "uri", "file:data", "name", "data", "format", dot ? dot + 1 : "csv");
+    if (dot && strcmp(dot, ".xml") == 0)
+        json_object_set_new(source, "record", json_string("/trades/trade"));
     const struct mu_terms terms = {.shard_bytes = 64 << 20};
     struct mu_task task = {.source = source, .terms = &terms};
     const struct mu_ready_setup setup = {pack, lists, NULL, 20000};

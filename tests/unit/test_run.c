@@ -429,7 +429,7 @@ TAP_TEST(a_source_that_the_pack_or_the_reader_cannot_use_is_refused_before_it_is
 TAP_TEST(a_run_says_by_the_words_of_the_protocol_why_it_cannot_be)
 {
     static const char *const cases[][3] = {
-        {"{\"format\":\"xml\"}", "id\n1\n", "unknown_format"},
+        {"{\"format\":\"parquet\"}", "id\n1\n", "unknown_format"},
         {"{\"format\":\"csv\",\"delimiter\":\"ab\"}", "id\n1\n", "bad_task"},
         {"{\"format\":\"csv\"}", "id,id\n1,2\n", "source_unreadable"},
         {"{\"format\":\"csv\"}", "id\n12345678901234567890\n", "limit_record_bytes"},

@@ -235,8 +235,8 @@ static enum mu_read keep(struct array *a, size_t bytes, struct mu_error *err)
     return json_keep(&a->json, bytes, err);
 }
 
-/* Goes on with the element in carry. RECORD: it is whole there. */
-static enum mu_read gather(struct array *a, struct mu_error *err)
+/* Goes on with the element in carry. RECORD: it is whole. */
+static enum mu_read gather(struct array *a, struct mu_span *element, struct mu_error *err)
 {
     struct json *j = &a->json;
     size_t used = 0;
@@ -249,6 +249,7 @@ static enum mu_read gather(struct array *a, struct mu_error *err)
     if (!whole && !cut_behind)
         return broken("the source ends within a record", a->off, a->line, err);
     j->carry_done = true;
+    *element = mu_text_span(&j->carry);
     return MU_READ_RECORD;
 }
 
@@ -276,11 +277,8 @@ static enum mu_read find(struct array *a, bool take, struct mu_span *element, en
 {
     struct json *j = &a->json;
     *taken = JSON_CUT;
-    if (json_carries(j)) {
-        const enum mu_read gathered = gather(a, err);
-        *element = mu_text_span(&j->carry);
-        return gathered;
-    }
+    if (json_carries(j))
+        return gather(a, element, err);
     enum mu_read found = a->due < DUE_TAIL ? find_element(a, err) : MU_READ_END;
     if (found == MU_READ_MORE || found == MU_READ_END)
         found = find_end(a, err);
@@ -298,7 +296,7 @@ static enum mu_read find(struct array *a, bool take, struct mu_span *element, en
     } else if (!json_follow(&a->follow, rest, &len)) {
         *taken = JSON_CUT;
         a->follow = (struct json_follow){0};
-        return gather(a, err);
+        return gather(a, element, err);
     }
     if (len > j->setup.limits.record_bytes)
         return too_long(a, err);

@@ -6,15 +6,23 @@
 static uint64_t word_of(struct mu_span text)
 {
     uint64_t word = 0;
-    memcpy(&word, text.at, text.len < sizeof(word) ? text.len : sizeof(word));
+    if (text.len >= sizeof(word)) {
+        memcpy(&word, text.at, sizeof(word));
+        return word;
+    }
+    for (size_t i = 0; i < text.len; i++)
+        word |= (uint64_t)(unsigned char)text.at[i] << 8 * i;
     return word;
 }
 
 struct xml_qname xml_qname(const char *name)
 {
-    const char *colon = strchr(name, ':');
-    const struct mu_span local = mu_span_of(colon ? colon + 1 : name);
-    return (struct xml_qname){mu_span(name, colon ? (size_t)(colon - name) : 0), local, word_of(local)};
+    size_t len = 0, from = 0; /* names are short: one loop is faster than two calls */
+    for (; name[len]; len++)
+        if (name[len] == ':' && !from)
+            from = len + 1;
+    const struct mu_span local = mu_span(name + from, len - from);
+    return (struct xml_qname){mu_span(name, from ? from - 1 : 0), local, word_of(local)};
 }
 
 static bool is_name_byte(char c, bool first)
@@ -63,7 +71,8 @@ static struct mu_span find_space(const struct xml_scope *s, struct mu_span prefi
 
 bool xml_name_is(const struct xml_name *name, const struct xml_qname *q, bool element, const struct xml_scope *scope)
 {
-    if (name->word != q->word || !mu_span_equal(name->local, q->local))
+    if (name->word != q->word || name->local.len != q->local.len ||
+        (q->local.len > sizeof(q->word) && memcmp(name->local.at, q->local.at, q->local.len) != 0))
         return false;
     if (name->any)
         return true;
