@@ -12,7 +12,7 @@ static const char pack_text[] =
     "{\"id\":\"S.NOTE\",\"severity\":\"low\",\"check\":\"not_null\",\"with\":{\"column\":\"note\"}}]}";
 static const char source_text[] = "{\"uri\":\"file:sample.csv\",\"name\":\"sample\",\"format\":\"csv\"}";
 
-static void write_sample(struct mu_text *out, int records)
+static void write_csv(struct mu_text *out, int records)
 {
     static const char *const rows[] = {",5493001KJTIIGC8Y1R12,fine\r\n",
                                        ",5493001KJTIIGC8Y1R13,\"a\nb\"\n",
@@ -27,6 +27,61 @@ static void write_sample(struct mu_text *out, int records)
         mu_text_puts(out, rows[i * 5 % 7]);
     }
 }
+
+/* What two records of three have in common; the third is broken where the format can have that. */
+static void write_json(struct mu_text *out, int i, bool breakable)
+{
+    static const char *const rows[] = {"\"lei\":\"5493001KJTIIGC8Y1R12\",\"note\":\"fine\"}",
+                                       "\"lei\":\"5493001KJTIIGC8Y1R13\",\"note\":\"a\\nb ]}\"}",
+                                       "\"lei\":null}", "\"lei\":01}"};
+    mu_text_addf(out, "{\"id\":%d,%s", i, rows[i * 5 % (breakable ? 4 : 3)]);
+}
+
+static void write_lines(struct mu_text *out, int records)
+{
+    for (int i = 0; i < records; i++) {
+        write_json(out, i, true);
+        mu_text_puts(out, i % 4 ? "\n" : "\r\n\n");
+    }
+}
+
+static void write_array(struct mu_text *out, int records)
+{
+    mu_text_puts(out, "{\"n\":[1,2],\"data\":{\"rows\":[\n");
+    for (int i = 0; i < records; i++) {
+        mu_text_puts(out, i ? " ,\n" : "");
+        write_json(out, i, true);
+    }
+    mu_text_puts(out, "\n]}, \"end\":true}\n");
+}
+
+/* In groups, some of which declare a namespace of their own: no shard begins there. */
+static void write_xml(struct mu_text *out, int records)
+{
+    static const char *const rows[] = {"<lei>5493001KJTIIGC8Y1R12</lei><note>fine</note>",
+                                       "<lei>5493001KJTIIGC8Y1R13</lei>\n<note/>",
+                                       "<note>&lt;</note>"};
+    mu_text_puts(out, "\n<?xml version=\"1.0\"?>\n<!-- s --><D xmlns=\"urn:s\">\n<G>");
+    for (int i = 0; i < records; i++) {
+        if (i && i % 7 == 0)
+            mu_text_puts(out, i % 3 ? "</G>\n<G>" : "</G><G xmlns:q=\"urn:q\">");
+        mu_text_addf(out, "<r\n id='%d'>%s</r>", i, rows[i * 5 % 3]);
+    }
+    mu_text_puts(out, "</G></D>\n");
+}
+
+static const struct sample {
+    const char *source;
+    void (*write)(struct mu_text *out, int records);
+    const char *counts; /* of 60 records */
+} samples[] = {
+    {source_text, write_csv, "records 60 bad 18 "},
+    {"{\"uri\":\"file:s\",\"name\":\"s\",\"format\":\"jsonl\"}", write_lines, "records 60 bad 15 "},
+    {"{\"uri\":\"file:s\",\"name\":\"s\",\"format\":\"json\",\"record\":\"/data/rows\"}", write_array,
+     "records 60 bad 15 "},
+    {"{\"uri\":\"file:s\",\"name\":\"s\",\"format\":\"xml\",\"record\":\"/{urn:s}D/G/r\"}", write_xml,
+     "records 60 bad 0 "},
+};
 
 /* The plan in chunks; every `stop` chunks it is saved and restored into another (0: never). */
 static char *plan_text(struct rig *rig, struct mu_span bytes, size_t chunk, int stop, struct mu_error *err)
@@ -125,21 +180,23 @@ static void run_shard(struct rig *rig, struct mu_span bytes, const json_t *s, st
                                         .records = mu_json_int(s, "records", 0),
                                         .first_line = mu_json_int(s, "first_line", 0)};
     rig->task.input_digest = mu_digest_of(bytes);
+    rig->task.input_size = (int64_t)bytes.len;
     rig_run(rig, bytes, 37, findings, summary);
     rig->task.has_shard = false;
 }
 
-TAP_TEST(shards_cover_the_source_and_their_findings_are_those_of_the_whole)
+static void check_shards(const struct sample *sample)
 {
     static const int64_t sizes[] = {1, 20, 64, 500, 100000};
     struct rig rig;
     struct mu_error err = {0};
-    MU_AUTO(mu_text_free) struct mu_text sample = MU_TEXT(0), want = MU_TEXT(0), summary = MU_TEXT(0);
-    write_sample(&sample, 60);
-    const struct mu_span bytes = mu_text_span(&sample);
-    CHECK(rig_open(&rig, pack_text, source_text, &err));
+    MU_AUTO(mu_text_free) struct mu_text text = MU_TEXT(0), want = MU_TEXT(0), summary = MU_TEXT(0);
+    sample->write(&text, 60);
+    const struct mu_span bytes = mu_text_span(&text);
+    CHECK(rig_open(&rig, pack_text, sample->source, &err));
     rig_run(&rig, bytes, SIZE_MAX, &want, &summary);
-    CHECK(strstr(summary.at, "records 60 bad 18 ") != NULL);
+    if (!strstr(summary.at, sample->counts))
+        TAP_FAIL("%s: %s", sample->counts, summary.at);
     for (size_t i = 0; i < MU_COUNT(sizes); i++) {
         MU_AUTO(mu_text_free) struct mu_text got = MU_TEXT(0);
         rig.terms.shard_bytes = sizes[i];
@@ -150,14 +207,17 @@ TAP_TEST(shards_cover_the_source_and_their_findings_are_those_of_the_whole)
         {
             MU_AUTO(mu_text_free) struct mu_text findings = MU_TEXT(0), of_shard = MU_TEXT(0);
             run_shard(&rig, bytes, shard, &findings, &of_shard);
-            CHECK(strncmp(of_shard.at, "result", 6) == 0);
+            if (strncmp(of_shard.at, "result", 6) != 0)
+                TAP_FAIL("shard %zu: %s", k, of_shard.at);
             if (findings.len && got.len)
                 mu_text_putc(&got, ',');
             mu_text_add(&got, mu_text_span(&findings));
         }
         CHECK_SPAN(mu_text_span(&got), mu_text_span(&want));
-        if (sizes[i] == 1)
+        if (sizes[i] == 1 && sample == samples)
             CHECK_INT(k, 60);
+        if (sizes[i] == 64)
+            CHECK(k > 12);
         if (sizes[i] == 100000)
             CHECK_INT(k, 1);
         json_decref(plan);
@@ -165,24 +225,31 @@ TAP_TEST(shards_cover_the_source_and_their_findings_are_those_of_the_whole)
     rig_close(&rig);
 }
 
-TAP_TEST(a_plan_is_the_same_in_any_chunks_and_after_any_interruption)
+TAP_TEST(shards_cover_the_source_and_their_findings_are_those_of_the_whole)
 {
-    static const size_t chunks[] = {1, 2, 3, 17, 64, 1000};
+    for (size_t i = 0; i < MU_COUNT(samples); i++)
+        check_shards(&samples[i]);
+}
+
+static void check_interruptions(const struct sample *sample)
+{
+    static const size_t chunks[] = {1, 2, 3, 17, 128, 1000};
     struct rig rig;
     struct mu_error err = {0};
-    MU_AUTO(mu_text_free) struct mu_text sample = MU_TEXT(0);
-    write_sample(&sample, 40);
-    CHECK(rig_open(&rig, pack_text, source_text, &err));
+    MU_AUTO(mu_text_free) struct mu_text text = MU_TEXT(0);
+    sample->write(&text, 40);
+    CHECK(rig_open(&rig, pack_text, sample->source, &err));
     rig.terms.shard_bytes = 100;
-    char *want = plan_text(&rig, mu_text_span(&sample), SIZE_MAX, 0, &err);
+    char *want = plan_text(&rig, mu_text_span(&text), SIZE_MAX, 0, &err);
+    CHECK_TEXT(err.text, "");
     for (size_t i = 0; i < MU_COUNT(chunks); i++) {
-        char *got = plan_text(&rig, mu_text_span(&sample), chunks[i], 0, &err);
+        char *got = plan_text(&rig, mu_text_span(&text), chunks[i], 0, &err);
         CHECK_TEXT(got, want);
         free(got);
-        if (chunks[i] < 64) /* a chunk must be able to hold a record: otherwise it is fed again for ever */
+        if (chunks[i] < 128) /* a chunk must be able to hold a record: otherwise it is fed again for ever */
             continue;
         for (int stop = 1; stop < 4; stop++) {
-            got = plan_text(&rig, mu_text_span(&sample), chunks[i], stop, &err);
+            got = plan_text(&rig, mu_text_span(&text), chunks[i], stop, &err);
             CHECK_TEXT(got, want);
             free(got);
         }
@@ -191,12 +258,18 @@ TAP_TEST(a_plan_is_the_same_in_any_chunks_and_after_any_interruption)
     rig_close(&rig);
 }
 
+TAP_TEST(a_plan_is_the_same_in_any_chunks_and_after_any_interruption)
+{
+    for (size_t i = 0; i < MU_COUNT(samples); i++)
+        check_interruptions(&samples[i]);
+}
+
 TAP_TEST(a_plan_has_at_most_4096_shards)
 {
     struct rig rig;
     struct mu_error err = {0};
     MU_AUTO(mu_text_free) struct mu_text sample = MU_TEXT(0);
-    write_sample(&sample, 9000);
+    write_csv(&sample, 9000);
     CHECK(rig_open(&rig, pack_text, source_text, &err));
     rig.terms.shard_bytes = 3;
     json_t *plan = plan_of(&rig, mu_text_span(&sample));

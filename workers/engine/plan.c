@@ -7,6 +7,7 @@
 #include <inttypes.h>
 
 #define PLAN_FORMAT 1
+#define REST_BYTES 4096
 
 struct hashes {
     struct mu_sha whole, shard;
@@ -89,10 +90,12 @@ static void hash_to(struct mu_plan *p, struct mu_span bytes, size_t *hashed, int
     *hashed = end;
 }
 
-/* A last byte is left to the shard before it: it may be the end mark of old, which is no record. */
+/* A short rest is left to the shard before it: it may hold no record, but the end mark of old, a trailer, or what
+ * closes the document. */
 static bool shard_is_full(struct mu_plan *p, int64_t at)
 {
-    return mu_reader_can_cut(p->reader) && at - current(p)->from >= p->shard_bytes && p->source_size - at > 1;
+    const int64_t share = p->shard_bytes / 16, rest = share < 1 ? 1 : share < REST_BYTES ? share : REST_BYTES;
+    return mu_reader_can_cut(p->reader) && at - current(p)->from >= p->shard_bytes && p->source_size - at > rest;
 }
 
 static bool grown(struct mu_error *err)
