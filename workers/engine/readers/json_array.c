@@ -353,7 +353,7 @@ static bool array_restore(struct mu_reader *r, const json_t *saved, struct mu_er
     struct array *a = array_of(r);
     const struct mu_span open = mu_json_span(saved, "open");
     const bool begun = mu_json_bool(saved, "begun", true);
-    if (!json_is_object(saved) || (a->open[0] && open.at && !mu_span_is(open, a->open)) ||
+    if (!json_is_object(saved) || (!open.at && json_object_size(saved)) || (a->open[0] && open.at && !mu_span_is(open, a->open)) ||
         (a->first >= 0 && begun == (a->json.next.byte_off == a->first)) ||
         (open.at && !json_outline_enter(&a->outline, open)))
         return mu_reject(err, "invalid", "", "the checkpoint holds the state of another reader");
