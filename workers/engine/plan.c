@@ -17,7 +17,7 @@ struct mu_plan {
     struct mu_reader *reader;
     int64_t source_size, shard_bytes;
     bool header_done, done;
-    struct mu_text head; /* bytes fed until the header is done */
+    struct mu_text head; /* bytes fed until the header is done, from `fed` on */
     int64_t fed;         /* offset of the next byte to be fed */
     struct hashes running, noted;
     struct mu_shard *shards; /* the last one is being filled */
@@ -134,6 +134,18 @@ static bool consume(struct mu_plan *p, struct mu_span bytes, bool last, struct m
     return true;
 }
 
+/* Hashes what is held of the beginning up to this offset in the source. */
+static void pass_head(struct mu_plan *p, int64_t to)
+{
+    const size_t len = (size_t)(to - p->fed), rest = p->head.len - len;
+    if (!len)
+        return;
+    mu_sha_add(&p->running.whole, mu_span(p->head.at, len));
+    memmove(p->head.at, p->head.at + len, rest);
+    mu_text_cut(&p->head, rest);
+    p->fed = to;
+}
+
 /* The beginning is held back until the header is done, because the first record may be part of it. */
 static bool begin(struct mu_plan *p, struct mu_span chunk, bool last, struct mu_error *err)
 {
@@ -141,18 +153,16 @@ static bool begin(struct mu_plan *p, struct mu_span chunk, bool last, struct mu_
     mu_text_add(&p->head, chunk);
     if (!mu_text_ok(&p->head, err) || !mu_reader_header(p->reader, chunk, last, &p->header_done, &first, err))
         return false;
+    pass_head(p, p->header_done ? first.byte_off : mu_reader_position(p->reader).byte_off);
     if (!p->header_done)
         return true;
     MU_AUTO(mu_text_free) struct mu_text head = p->head;
     p->head = MU_TEXT(0);
-    const size_t from = (size_t)first.byte_off;
-    mu_sha_add(&p->running.whole, mu_span(head.at, from));
     mu_reader_seek(p->reader, first);
-    p->fed = first.byte_off;
     if (!begin_shard(p, first, err))
         return false;
     p->noted = p->running;
-    return consume(p, mu_span(head.at + from, head.len - from), last, err);
+    return consume(p, mu_text_span(&head), last, err);
 }
 
 bool mu_plan_feed(struct mu_plan *plan, struct mu_span chunk, bool last, struct mu_error *err)

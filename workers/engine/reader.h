@@ -54,7 +54,7 @@ const char *mu_reader_format(size_t index);
 MU_MUST bool mu_reader_open(struct mu_reader **out, struct mu_span format,
                             const struct mu_reader_setup *setup, struct mu_error *err);
 /* Feeds the source from byte 0 until *done (which `last` always brings): then *first is the position of the
- * first record. Columns that the pack asks for and the source lacks are no error: they are missing in every
+ * first record. Until then mu_reader_position tells an offset before which it will not be. Columns that the pack asks for and the source lacks are no error: they are missing in every
  * record (mu_reader_lacks). MU_REJECTED `source_unreadable`: the header is broken, or names a wanted column
  * twice. */
 MU_MUST bool mu_reader_header(struct mu_reader *r, struct mu_span chunk, bool last, bool *done,

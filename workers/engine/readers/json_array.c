@@ -12,17 +12,16 @@
 #include <assert.h>
 #include <inttypes.h>
 
-#define HEAD_EXTRA ((size_t)64 << 10) /* what stands before the array may be as long as a record, and this */
-
 enum due { DUE_FIRST, DUE_COMMA, DUE_ELEMENT, DUE_TAIL, DUE_NOTHING };
 
 struct array {
     struct json json;
     struct json_outline outline; /* of the document, outside of the array */
     char open[OUTLINE_DEPTH_MAX + 1]; /* the brackets around the records; "": not known */
-    struct mu_text head;         /* the source up to the array's bracket */
-    struct mu_digest head_digest;
-    int64_t first; /* offset behind the bracket; -1: not known */
+    struct mu_text head; /* the first bytes, until they tell whether there is a mark of byte order */
+    bool begun;
+    struct mu_sha sha; /* over the source up to and with the array's bracket */
+    int64_t first;     /* offset behind the bracket; -1: not known */
 
     enum due due;      /* at `at` of the chunk */
     int64_t off, line; /* of that place */
@@ -56,8 +55,9 @@ static bool array_open(struct mu_reader **out, const struct mu_reader_setup *set
     MU_AUTO(mu_free) struct array *a = calloc(1, sizeof(*a));
     if (!a)
         return mu_fail(err, MU_BROKEN, "out of memory");
-    a->head = MU_TEXT(setup->limits.record_bytes + HEAD_EXTRA + 16);
     a->first = -1;
+    a->line = 1;
+    mu_sha_init(&a->sha);
     if (!json_outline_init(&a->outline, mu_json_span(setup->source, "record"), err) ||
         !json_init(&a->json, &mu_reader_json, setup, err))
         return false;
@@ -73,66 +73,55 @@ static enum mu_read broken(const char *what, int64_t byte, int64_t line, struct 
     return MU_READ_FAILED;
 }
 
-/* Where in the head the outline begins: behind a mark of byte order. -1: more bytes are needed; -2: refused. */
-static int head_begin(const struct array *a, bool last, struct mu_error *err)
+/* Takes the mark of byte order off the first bytes. False: refused; *bytes is empty while more are needed. */
+static bool begin(struct array *a, bool last, struct mu_span *bytes, struct mu_error *err)
 {
+    mu_text_add(&a->head, *bytes);
     const struct mu_span head = mu_text_span(&a->head);
+    *bytes = mu_span("", 0);
+    if (!mu_text_ok(&a->head, err))
+        return false;
     if (head.len < 3 && !last)
-        return -1;
-    if (head.len >= 2 && (memcmp(head.at, "\xff\xfe", 2) == 0 || memcmp(head.at, "\xfe\xff", 2) == 0)) {
-        mu_reject(err, "source_unreadable", "", "the source begins like UTF-16, which is not read");
-        return -2;
-    }
-    return head.len >= 3 && memcmp(head.at, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+        return true;
+    if (head.len >= 2 && (memcmp(head.at, "\xff\xfe", 2) == 0 || memcmp(head.at, "\xfe\xff", 2) == 0))
+        return mu_reject(err, "source_unreadable", "", "the source begins like UTF-16, which is not read");
+    a->begun = true;
+    a->off = head.len >= 3 && memcmp(head.at, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+    mu_sha_add(&a->sha, mu_span(head.at, (size_t)a->off));
+    *bytes = mu_span(head.at + a->off, head.len - (size_t)a->off);
+    return true;
 }
 
-static bool no_array(const struct array *a, struct mu_span head, struct mu_error *err)
+static bool no_array(const struct array *a, const char *fault, struct mu_error *err)
 {
-    const struct json_outline *o = &a->outline;
-    (void)broken(o->fault, (int64_t)head.len, 1 + json_lines(head), err);
-    return o->tokens ? false : mu_hint(err, "of lines say \"format\":\"jsonl\"; of an array within the document, "
-                                            "where it is: \"record\":\"/data/trades\"");
+    (void)broken(fault, a->off, a->line, err);
+    return a->outline.tokens ? false : mu_hint(err, "of lines say \"format\":\"jsonl\"; of an array within the document, "
+                                                    "where it is: \"record\":\"/data/trades\"");
 }
 
-/* The whole head is walked over again when it grows: it is short, and nothing of it has to be kept. */
 static bool array_header(struct mu_reader *r, struct mu_span chunk, bool last, bool *done, struct mu_position *first,
                          struct mu_error *err)
 {
     struct array *a = array_of(r);
-    const size_t most = a->json.setup.limits.record_bytes + HEAD_EXTRA, room = most - a->head.len;
-    const bool cut = chunk.len > room;
-    mu_text_add(&a->head, mu_span(chunk.at, cut ? room : chunk.len));
-    if (!mu_text_ok(&a->head, err))
-        return false;
-    const int begin = head_begin(a, last && !cut, err);
-    *done = false;
-    if (begin < 0)
-        return begin == -1;
-    struct json_outline o;
     size_t used = 0;
-    if (!json_outline_init(&o, a->outline.pointer, err))
+    *done = false;
+    if (!a->begun && !begin(a, last, &chunk, err))
         return false;
-    const struct mu_span rest = mu_span(a->head.at + begin, a->head.len - (size_t)begin);
-    const enum outline_step step = json_outline_feed(&o, rest, &used);
-    a->outline = o;
-    const struct mu_span head = mu_span(a->head.at, used + (size_t)begin);
+    const enum outline_step step = json_outline_feed(&a->outline, chunk, &used);
+    mu_sha_add(&a->sha, mu_span(chunk.at, used));
+    a->off += (int64_t)used;
+    a->line += json_lines(mu_span(chunk.at, used));
+    a->json.next.byte_off = a->off;
     if (step == OUTLINE_BROKEN)
-        return no_array(a, head, err);
-    if (step == OUTLINE_MORE && cut)
-        return mu_reject(err, "limit_record_bytes", "/source/record", "no array of records within the first %zu bytes",
-                         most);
-    if (step == OUTLINE_MORE && !last)
-        return true;
-    if (step == OUTLINE_MORE) {
-        a->outline.fault = json_outline_at_end(&o) ? "there is no array where \"record\" points to"
-                                                   : "the source ends before an array of records begins";
-        return no_array(a, head, err);
-    }
+        return no_array(a, a->outline.fault, err);
+    if (step == OUTLINE_MORE)
+        return !last || no_array(a, json_outline_at_end(&a->outline) ? "there is no array where \"record\" points to"
+                                                                     : "the source ends before an array of records begins",
+                                 err);
     *done = true;
-    a->head_digest = mu_digest_of(head);
-    a->first = (int64_t)head.len;
-    memcpy(a->open, o.kinds, sizeof(a->open));
-    *first = a->json.next = (struct mu_position){a->first, 1, 1 + json_lines(head)};
+    a->first = a->off;
+    memcpy(a->open, a->outline.kinds, sizeof(a->open));
+    *first = a->json.next = (struct mu_position){a->first, 1, a->line};
     mu_text_free(&a->head);
     return true;
 }
@@ -146,7 +135,7 @@ static bool array_lacks(const struct mu_reader *r, size_t column)
 
 static struct mu_digest array_header_digest(const struct mu_reader *r)
 {
-    return array_in(r)->head_digest;
+    return mu_sha_end(&array_in(r)->sha);
 }
 
 static void array_seek(struct mu_reader *r, struct mu_position at)

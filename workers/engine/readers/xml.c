@@ -14,7 +14,7 @@
 #include <expat.h>
 #include <inttypes.h>
 
-#define HEAD_EXTRA ((size_t)64 << 10) /* what stands before the first record may be as long as one, and this */
+#define PART_EXTRA ((size_t)64 << 10) /* a tag or comment may be as long as a record, and this */
 #define ENCODING_NAME_MAX 20
 
 struct xml {
@@ -35,9 +35,10 @@ struct xml {
     struct xml_open open;
     bool moved;                /* `open` is not as in `state` any more */
 
-    struct mu_text head; /* the source up to its first record */
+    struct mu_text head; /* of what stands before the first record: what may be part of that record's tag */
+    int64_t head_from;   /* its offset */
+    struct mu_sha sha;   /* over the source before the first record */
     bool head_begun, head_done;
-    struct mu_digest head_digest;
     char encoding_name[ENCODING_NAME_MAX];
     enum encoding encoding;
     struct mu_text first, state; /* what is open at the first record, and at `next` */
@@ -95,10 +96,10 @@ static bool xml_open_reader(struct mu_reader **out, const struct mu_reader_setup
         return mu_fail(err, MU_BROKEN, "out of memory");
     x->base.kind = &mu_reader_xml;
     x->setup = *setup;
-    x->head = MU_TEXT(setup->limits.record_bytes + HEAD_EXTRA + 16);
+    mu_sha_init(&x->sha);
     x->next = (struct mu_position){0, 1, 1};
     xml_open_init(&x->open);
-    const size_t ceiling = setup->limits.record_bytes * ENCODING_GROWTH + HEAD_EXTRA;
+    const size_t ceiling = setup->limits.record_bytes * ENCODING_GROWTH + PART_EXTRA;
     if (options_check(setup->source, err) && xml_path_parse(&x->path, mu_json_span(setup->source, "record"), err) &&
         values_open(&x->values, setup, err) &&
         xml_record_open(&x->record, setup, &x->values, &x->open.scope, ceiling, err)) {
@@ -147,7 +148,7 @@ static bool beyond_limit(const struct xml *x, int64_t end)
 /* What stands outside of records is not read, but a parser holds each part of it whole. */
 static bool part_fits(struct xml *x)
 {
-    if ((size_t)XML_GetCurrentByteCount(x->parser) <= x->setup.limits.record_bytes + HEAD_EXTRA)
+    if ((size_t)XML_GetCurrentByteCount(x->parser) <= x->setup.limits.record_bytes + PART_EXTRA)
         return true;
     refuse(x, "limit_record_bytes", "a tag or comment is too long");
     return false;
@@ -421,7 +422,7 @@ static bool within_limits(struct xml *x, struct mu_error *err)
     if (beyond_limit(x, x->told))
         return too_long(x, err);
     const int64_t begun = (int64_t)XML_GetCurrentByteIndex(x->parser);
-    if (begun >= 0 && x->told - (x->base_off + begun) > (int64_t)(x->setup.limits.record_bytes + HEAD_EXTRA))
+    if (begun >= 0 && x->told - (x->base_off + begun) > (int64_t)(x->setup.limits.record_bytes + PART_EXTRA))
         return mu_reject(err, "limit_record_bytes", "", "a tag or comment is too long (line %" PRId64 ", byte %" PRId64 ")",
                          line_now(x), byte_now(x));
     return true;
@@ -454,27 +455,41 @@ static enum mu_read run_parser(struct xml *x, struct mu_span bytes, bool last, s
     return within_limits(x, err) ? MU_READ_MORE : MU_READ_FAILED;
 }
 
-/* The first byte of the document: behind a mark of byte order and white space. 0 may also mean: not known yet. */
-static bool skip_to_document(struct xml *x, bool last, size_t *from, struct mu_error *err)
+/* Finds the first byte of the document, behind a mark of byte order and white space, in x->head. */
+static bool begin_head(struct xml *x, bool last, struct mu_error *err)
 {
     const struct mu_span head = mu_text_span(&x->head);
     size_t at = head.len >= 3 && memcmp(head.at, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
     if (head.len >= 2 && (memcmp(head.at, "\xff\xfe", 2) == 0 || memcmp(head.at, "\xfe\xff", 2) == 0 ||
                           !head.at[0] || !head.at[1]))
         return mu_reject(err, "source_unreadable", "", "the source begins like UTF-16, which is not read");
-    while (at < head.len && strchr(" \t\r\n", head.at[at]) && head.at[at])
+    while (at < head.len && head.at[at] && strchr(" \t\r\n", head.at[at]))
         at++;
-    x->head_begun = at < head.len && (head.len >= 3 || last);
-    if (!x->head_begun)
+    if (at == head.len && last)
+        return mu_reject(err, "source_unreadable", "", "the source is empty; an XML document has at least one element");
+    if (at == head.len && at > x->setup.limits.record_bytes)
+        return mu_reject(err, "source_unreadable", "", "the source begins with too much white space");
+    if (at == head.len || (head.len < 3 && !last))
         return true;
-    *from = at;
-    x->base_off = (int64_t)at;
+    x->head_begun = true;
+    x->told = x->base_off = (int64_t)at;
     x->base_line = 1;
     for (size_t i = 0; i < at; i++)
         x->base_line += head.at[i] == '\n' || (head.at[i] == '\r' && head.at[i + 1] != '\n');
-    x->told = (int64_t)at;
     x->encoding = ENCODING_UTF8;
     return mu_copy_text(x->encoding_name, sizeof(x->encoding_name), mu_span_of("UTF-8")) && make_parser(x, NULL, err);
+}
+
+/* What is held of the head up to this offset can be no part of a record. */
+static void pass_head(struct xml *x, int64_t to)
+{
+    const size_t len = to > x->head_from ? (size_t)(to - x->head_from) : 0, rest = x->head.len - len;
+    if (!len)
+        return;
+    mu_sha_add(&x->sha, mu_span(x->head.at, len));
+    memmove(x->head.at, x->head.at + len, rest);
+    mu_text_cut(&x->head, rest);
+    x->head_from = x->next.byte_off = to;
 }
 
 /* The head is over: at the first record, or, if there is none, at the document's end. */
@@ -484,8 +499,8 @@ static bool end_head(struct xml *x, bool at_end, struct mu_position *first, stru
     x->at_end = at_end;
     *first = at_end ? (struct mu_position){x->told, 1, line_now(x)}
                     : (struct mu_position){x->locator.byte_off, 1, x->locator.line};
+    pass_head(x, first->byte_off);
     x->next = *first;
-    x->head_digest = mu_digest_of(mu_span(x->head.at, (size_t)first->byte_off));
     mu_text_free(&x->head);
     mu_text_reset(&x->first);
     xml_open_write(&x->open, &x->first);
@@ -498,28 +513,24 @@ static bool xml_header(struct mu_reader *r, struct mu_span chunk, bool last, boo
                        struct mu_error *err)
 {
     struct xml *x = xml_of(r);
-    const size_t most = x->setup.limits.record_bytes + HEAD_EXTRA;
-    size_t from = x->head.len;
-    const bool cut = chunk.len > most - from;
-    mu_text_add(&x->head, mu_span(chunk.at, cut ? most - from : chunk.len));
+    mu_text_add(&x->head, chunk);
     *done = false;
-    if (!mu_text_ok(&x->head, err) || (!x->head_begun && !skip_to_document(x, last, &from, err)))
+    if (!mu_text_ok(&x->head, err) || (!x->head_begun && !begin_head(x, last, err)))
         return false;
-    if (!x->head_begun && last)
-        return mu_reject(err, "source_unreadable", "", "the source is empty; an XML document has at least one element");
-    enum mu_read got = MU_READ_MORE;
-    if (x->head_begun)
-        got = run_parser(x, mu_span(x->head.at + from, x->head.len - from), false, err);
-    if (got == MU_READ_MORE && last && !cut)
+    if (!x->head_begun)
+        return true;
+    const size_t told = (size_t)(x->told - x->head_from);
+    enum mu_read got = run_parser(x, mu_span(x->head.at + told, x->head.len - told), false, err);
+    if (got == MU_READ_MORE && last)
         got = run_parser(x, mu_span("", 0), true, err);
     if (got == MU_READ_FAILED)
         return false;
-    if (got == MU_READ_MORE && cut) {
-        (void)mu_reject(err, "limit_record_bytes", "/source/record", "no record begins within the first %zu bytes", most);
-        return mu_hint(err, "\"record\" names the element that is a record");
-    }
     *done = got != MU_READ_MORE;
-    return got == MU_READ_MORE || end_head(x, got == MU_READ_END, first, err);
+    if (*done)
+        return end_head(x, got == MU_READ_END, first, err);
+    const int64_t part = (int64_t)XML_GetCurrentByteIndex(x->parser);
+    pass_head(x, part < 0 ? x->told : x->base_off + part);
+    return true;
 }
 
 static bool xml_lacks(const struct mu_reader *r, size_t column)
@@ -531,7 +542,7 @@ static bool xml_lacks(const struct mu_reader *r, size_t column)
 
 static struct mu_digest xml_header_digest(const struct mu_reader *r)
 {
-    return xml_in(r)->head_digest;
+    return mu_sha_end(&xml_in(r)->sha);
 }
 
 static void drop_parser(struct xml *x)
