@@ -11,7 +11,7 @@ import sys
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 LAYERS = ["base", "format", "domain", "outside", "daemon"]  # each may use itself and what stands before it
 ONLY_IN = {  # header -> the files that may include it
-    "expat.h": r"workers/engine/readers/xml\.c",
+    "expat.h": r"workers/engine/readers/xml_parser\.c",
     "nats/nats.h": r"lib/outside/bus_inside\.h|tests/bench/bare\.c",
     "libpq-fe.h": r"lib/outside/store_inside\.h|tests/bench/bare\.c",
     "libconfig.h": r"lib/format/config\.c",
