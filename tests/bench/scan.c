@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How fast one core scans a source in this process: a pack's rules over a file, its hash included, and the plan
- * stage beside it. The file's pages are read before the clock starts. One line of JSON.
+/* How fast one core scans a source in this process: a pack's rules over a file, its hash included, and the
+ * plan stage beside it. The file's pages are read before the clock starts. One line of JSON.
  *
  *   bench-scan DATA.(csv|json|jsonl|xml) PACK.json LISTS-DIRECTORY [repeats]
  *
@@ -119,7 +119,8 @@ int main(int argc, char **argv)
         if (!(lists[i] = load_list(argv[3], pack->lists[i].name, &err)))
             return stop(&err, "list");
     const char *dot = strrchr(argv[1], '.');
-    json_t *source = json_pack("{s:s,s:s,s:s}", "uri", "file:data", "name", "data", "format", dot ? dot + 1 : "csv");
+    json_t *source =
+        json_pack("{s:s,s:s,s:s}", "uri", "file:data", "name", "data", "format", dot ? dot + 1 : "csv");
     if (dot && strcmp(dot, ".xml") == 0)
         json_object_set_new(source, "record", json_string("/trades/trade"));
     const struct mu_terms terms = {.shard_bytes = 64 << 20};

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reads whole sources with any reader, cut in any way, as JSON that can be compared: the cases of tests/corpus/<format>,
- * and what must hold for any bytes: the same records in whatever pieces, the same boundaries when they are only looked
- * for, the same from every boundary on after a restart, and the same from every boundary where a shard may begin. */
+/* Reads whole sources with any reader, cut in any way, as JSON that can be compared: the cases of
+ * tests/corpus/<format>, and what must hold for any bytes: the same records in whatever pieces, the same
+ * boundaries when they are only looked for, the same from every boundary on after a restart, and the same
+ * from every boundary where a shard may begin. */
 #ifndef MU_READER_RIG_H
 #define MU_READER_RIG_H
 
@@ -46,7 +47,8 @@ static json_t *value_json(struct mu_value v)
     return v.text.at ? json_pack("{s:s%}", "missing", v.text.at, v.text.len) : json_null();
 }
 
-static json_t *record_json(const struct mu_reader *r, const struct mu_record *rec, const struct mu_reader_setup *setup)
+static json_t *record_json(const struct mu_reader *r, const struct mu_record *rec,
+                           const struct mu_reader_setup *setup)
 {
     json_t *out = json_pack("{s:I,s:I,s:I,s:I}", "no", (json_int_t)rec->at.record_no, "at",
                             (json_int_t)rec->at.byte_off, "length", (json_int_t)rec->at.length, "line",
@@ -73,8 +75,8 @@ static void note_failure(json_t *out, const struct mu_error *err)
     json_object_set_new(out, "why", json_string(err->text));
 }
 
-static bool read_header(struct mu_reader *r, struct mu_span bytes, struct cutting *cut, struct mu_position *first,
-                        struct mu_error *err)
+static bool read_header(struct mu_reader *r, struct mu_span bytes, struct cutting *cut,
+                        struct mu_position *first, struct mu_error *err)
 {
     bool done = false;
     for (size_t at = 0; !done;) {
@@ -128,7 +130,8 @@ static void read_records(struct mu_reader *r, struct mu_span bytes, const struct
         mu_reader_feed(r, mu_span(copy, n), last);
         struct mu_record rec = {0};
         enum mu_read got;
-        while ((got = s->skip ? mu_reader_skip(r, &rec.at, &err) : mu_reader_next(r, &rec, &err)) == MU_READ_RECORD) {
+        while ((got = s->skip ? mu_reader_skip(r, &rec.at, &err) : mu_reader_next(r, &rec, &err)) ==
+               MU_READ_RECORD) {
             struct mu_reader_setup none = *setup;
             none.column_count = s->skip ? 0 : setup->column_count;
             json_array_append_new(records, record_json(r, &rec, &none));
@@ -173,13 +176,15 @@ static json_t *read_stretch(const char *format, struct mu_span bytes, const stru
     if (s->restore && !mu_reader_restore(r, s->state, &err))
         note_failure(out, &err);
     else
-        read_records(r, s->to < 0 ? bytes : mu_span(bytes.at, (size_t)s->to), setup, cut, s, first.byte_off, out);
+        read_records(r, s->to < 0 ? bytes : mu_span(bytes.at, (size_t)s->to), setup, cut, s, first.byte_off,
+                     out);
     mu_reader_free(r);
     return out;
 }
 
 __attribute__((unused)) static json_t *read_all(const char *format, struct mu_span bytes,
-                                                const struct mu_reader_setup *setup, struct cutting cut, bool skip)
+                                                const struct mu_reader_setup *setup, struct cutting cut,
+                                                bool skip)
 {
     struct stretch s = all_of_it;
     s.skip = skip;
@@ -219,7 +224,8 @@ static void same_bounds(const char *format, struct mu_span bytes, const struct m
     const struct cutting pieces = {.size = 5};
     json_t *full = read_all(format, bytes, setup, whole_cut, false);
     const char *failed = json_string_value(json_object_get(full, "failed"));
-    if (failed && strcmp(failed, "limit_fields") == 0) { /* fields are not counted when boundaries are looked for */
+    if (failed &&
+        strcmp(failed, "limit_fields") == 0) { /* fields are not counted when boundaries are looked for */
         json_decref(full);
         return;
     }
@@ -267,7 +273,8 @@ static void same_restarted(const char *format, struct mu_span bytes, const struc
         const struct mu_position at = {mu_json_int(mark, "off", 0), mu_json_int(mark, "no", 0),
                                        mu_json_int(mark, "line", 0)};
         const struct stretch head = {.from = {-1, 0, 0}, .to = at.byte_off};
-        const struct stretch restart = {.from = at, .state = state, .restore = true, .to = -1, .marks = later};
+        const struct stretch restart = {
+            .from = at, .state = state, .restore = true, .to = -1, .marks = later};
         struct stretch planned = restart, tail = {.from = at, .to = -1};
         if (i == RESTARTS_MAX)
             break;
@@ -287,8 +294,8 @@ static void same_restarted(const char *format, struct mu_span bytes, const struc
         bounds.no_header = false;
         char *skipped = text_of(read_stretch(format, bytes, setup, whole_cut, &bounds));
         if (strcmp(format, "csv") != 0 || !strstr(skipped, "failed"))
-            same_text(text_of(read_stretch(format, bytes, setup, pieces, &planned)), skipped, "plan after record", name,
-                      i + 1);
+            same_text(text_of(read_stretch(format, bytes, setup, pieces, &planned)), skipped,
+                      "plan after record", name, i + 1);
         free(skipped);
         json_decref(state);
         json_decref(later);
@@ -312,8 +319,8 @@ static bool slurp(const char *path, struct mu_text *out)
 }
 
 /* Everything at once: what is read, and that it is read the same in every way. */
-static void read_as(const char *format, struct mu_span bytes, const struct mu_reader_setup *setup, const json_t *read,
-                    const char *name)
+static void read_as(const char *format, struct mu_span bytes, const struct mu_reader_setup *setup,
+                    const json_t *read, const char *name)
 {
     char *want = json_dumps(read, JSON_SORT_KEYS | JSON_COMPACT);
     same_text(text_of(read_all(format, bytes, setup, whole_cut, false)), want ? want : "", "read", name, 0);
@@ -346,7 +353,8 @@ static void corpus_case(const char *format, const char *folder, const char *name
     for (; setup.column_count < json_array_size(json_object_get(doc, "columns")); setup.column_count++)
         columns[setup.column_count] =
             json_string_value(json_array_get(json_object_get(doc, "columns"), setup.column_count));
-    read_as(format, input.len ? mu_text_span(&input) : mu_span("", 0), &setup, json_object_get(doc, "read"), name);
+    read_as(format, input.len ? mu_text_span(&input) : mu_span("", 0), &setup, json_object_get(doc, "read"),
+            name);
     json_decref(doc);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The readers of JSON: the cases of tests/corpus/jsonl and tests/corpus/json, and what must hold for any bytes in any
- * pieces. */
+/* The readers of JSON: the cases of tests/corpus/jsonl and tests/corpus/json, and what must hold for any
+ * bytes in any pieces. */
 #include "reader_rig.h"
 
 TAP_TEST(every_valid_file_of_lines_is_read_as_expected)

@@ -59,8 +59,7 @@ static void write_array(struct mu_text *out, int records)
 static void write_xml(struct mu_text *out, int records)
 {
     static const char *const rows[] = {"<lei>5493001KJTIIGC8Y1R12</lei><note>fine</note>",
-                                       "<lei>5493001KJTIIGC8Y1R13</lei>\n<note/>",
-                                       "<note>&lt;</note>"};
+                                       "<lei>5493001KJTIIGC8Y1R13</lei>\n<note/>", "<note>&lt;</note>"};
     mu_text_puts(out, "\n<?xml version=\"1.0\"?>\n<!-- s --><D xmlns=\"urn:s\">\n<G>");
     for (int i = 0; i < records; i++) {
         if (i && i % 7 == 0)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* All formats alike: the same records say the same, a run goes on from any checkpoint, what is broken at random is
- * read the same in whatever pieces, and lines are as strict as another parser is. */
+/* All formats alike: the same records say the same, a run goes on from any checkpoint, what is broken at
+ * random is read the same in whatever pieces, and lines are as strict as another parser is. */
 #include "reader_rig.h"
 #include "run_rig.h"
 
@@ -15,8 +15,10 @@ static const char *const formats[] = {"csv", "jsonl", "json", "xml"};
 /* A value of the made-up records; NULL: there is none. */
 static const char *field(int record, int i)
 {
-    static const char *const notes[] = {"plain", "a, \"b\"", "<&>'", "Z\xc3\xbcrich \xf0\x9d\x84\x9e", "two\nlines", " x ", "]}", NULL};
-    static const char *const leis[] = {"5493001KJTIIGC8Y1R12", "5493001KJTIIGC8Y1R13", "NA", NULL, "7ZW8QJWVPR4P1J1KQY45"};
+    static const char *const notes[] = {"plain",      "a, \"b\"", "<&>'", "Z\xc3\xbcrich \xf0\x9d\x84\x9e",
+                                        "two\nlines", " x ",      "]}",   NULL};
+    static const char *const leis[] = {"5493001KJTIIGC8Y1R12", "5493001KJTIIGC8Y1R13", "NA", NULL,
+                                       "7ZW8QJWVPR4P1J1KQY45"};
     static const char *const amounts[] = {"12345678901234567890.123456789012", "-0", "1.10", NULL, "1e3"};
     static char id[FIELDS][16];
     if (i == 0) {
@@ -106,7 +108,8 @@ static void put_all(const char *format, struct mu_text *out)
 
 static json_t *source_of(const char *format)
 {
-    json_t *source = json_pack("{s:s,s:s,s:s,s:[s]}", "uri", "file:rows", "name", "rows", "format", format, "missing", "NA");
+    json_t *source = json_pack("{s:s,s:s,s:s,s:[s]}", "uri", "file:rows", "name", "rows", "format", format,
+                               "missing", "NA");
     if (strcmp(format, "xml") == 0)
         json_object_set_new(source, "record", json_string("/rows/row"));
     return source;
@@ -143,7 +146,8 @@ static char *values_of_all(const char *format)
 TAP_TEST(the_same_records_say_the_same_in_every_format)
 {
     char *want = values_of_all("csv");
-    CHECK(strstr(want, "12345678901234567890.123456789012") && strstr(want, "1e3") && strstr(want, "two\\nlines"));
+    CHECK(strstr(want, "12345678901234567890.123456789012") && strstr(want, "1e3") &&
+          strstr(want, "two\\nlines"));
     for (size_t i = 1; i < MU_COUNT(formats); i++)
         same_text(values_of_all(formats[i]), want, "values", formats[i], i);
     free(want);
@@ -155,7 +159,8 @@ static const char pack_text[] =
     "\"amount\":{\"type\":\"decimal\"}},"
     "\"rules\":[{\"id\":\"R.LEI\",\"severity\":\"high\",\"check\":\"lei\",\"with\":{\"column\":\"lei\"}},"
     "{\"id\":\"R.NOTE\",\"severity\":\"low\",\"check\":\"not_null\",\"with\":{\"column\":\"note\"}},"
-    "{\"id\":\"R.AMOUNT\",\"severity\":\"low\",\"check\":\"range\",\"with\":{\"column\":\"amount\",\"max\":\"5\"}}]}";
+    "{\"id\":\"R.AMOUNT\",\"severity\":\"low\",\"check\":\"range\",\"with\":{\"column\":\"amount\",\"max\":"
+    "\"5\"}}]}";
 
 static bool open_rig(struct rig *rig, const char *format, struct mu_error *err)
 {
@@ -171,7 +176,9 @@ static char *findings_of(const char *format)
 {
     struct rig rig;
     struct mu_error err = {0};
-    MU_AUTO(mu_text_free) struct mu_text bytes = MU_TEXT(0), findings = MU_TEXT(0), summary = MU_TEXT(0), all = MU_TEXT(0);
+    MU_AUTO(mu_text_free)
+    struct mu_text bytes = MU_TEXT(0),
+                   findings = MU_TEXT(0), summary = MU_TEXT(0), all = MU_TEXT(0);
     put_all(format, &bytes);
     CHECK(open_rig(&rig, format, &err));
     rig_run(&rig, mu_text_span(&bytes), 100, &findings, &summary);
@@ -211,10 +218,12 @@ static void resume_everywhere(const char *format)
     for (int k = 1; k < RECORDS; k += 7) {
         struct mu_run *run = NULL;
         json_t *saved = NULL;
-        MU_AUTO(mu_text_free) struct mu_text got = MU_TEXT(0), state = MU_TEXT(0), again = MU_TEXT(0), end = MU_TEXT(0);
+        MU_AUTO(mu_text_free)
+        struct mu_text got = MU_TEXT(0),
+                       state = MU_TEXT(0), again = MU_TEXT(0), end = MU_TEXT(0);
         CHECK(rig_start(&rig, &run, mu_text_span(&bytes), 50, &err) &&
-              rig_feed(run, mu_text_span(&bytes), bytes.len, 1000, k, &got, &err) && mu_run_save(run, &state, &err) &&
-              mu_json_parse(&saved, mu_text_span(&state), 1 << 20, &err));
+              rig_feed(run, mu_text_span(&bytes), bytes.len, 1000, k, &got, &err) &&
+              mu_run_save(run, &state, &err) && mu_json_parse(&saved, mu_text_span(&state), 1 << 20, &err));
         mu_run_free(run);
         run = NULL;
         CHECK(rig_start(&rig, &run, mu_text_span(&bytes), 50, &err) && mu_run_restore(run, saved, &err) &&
@@ -239,8 +248,13 @@ TAP_TEST(a_run_over_any_format_goes_on_from_any_checkpoint)
 
 TAP_TEST(a_state_of_another_reader_is_refused)
 {
-    static const char *const states[] = {"null", "1", "[]", "{\"open\":\"{\"}", "{\"open\":\"[[[\",\"begun\":true}",
-                                         "{\"open\":\"[\",\"begun\":false}", "{\"encoding\":\"UTF-8\"}",
+    static const char *const states[] = {"null",
+                                         "1",
+                                         "[]",
+                                         "{\"open\":\"{\"}",
+                                         "{\"open\":\"[[[\",\"begun\":true}",
+                                         "{\"open\":\"[\",\"begun\":false}",
+                                         "{\"encoding\":\"UTF-8\"}",
                                          "{\"encoding\":\"EBCDIC\",\"first\":[[\"rows\"]]}",
                                          "{\"encoding\":\"UTF-8\",\"first\":[[\"rows\"]]}",
                                          "{\"encoding\":\"UTF-8\",\"first\":[[1]]}",
@@ -277,7 +291,8 @@ TAP_TEST(timestamps_without_an_offset_get_that_of_the_source)
     static const char *const want[] = {"2026-03-02T14:00:00+01:00", "2026-03-02T14:00:00.25+01:00",
                                        "2026-03-02T14:00:00Z", "2026-03-02"};
     const char *columns[] = {"t", "x"};
-    const struct mu_column typed[] = {{.name = "t", .type = MU_TYPE_TIMESTAMP}, {.name = "x", .type = MU_TYPE_TEXT}};
+    const struct mu_column typed[] = {{.name = "t", .type = MU_TYPE_TIMESTAMP},
+                                      {.name = "x", .type = MU_TYPE_TEXT}};
     json_t *source = json_pack("{s:s}", "zone", "+01:00"), *record;
     const struct mu_reader_setup setup = {
         .source = source, .columns = columns, .typed = typed, .column_count = 2, .limits = wide};
@@ -348,16 +363,19 @@ static void spoil(struct mu_span bytes, uint32_t *seed, struct mu_text *out)
 TAP_TEST(spoilt_sources_are_read_the_same_in_any_pieces_and_from_any_boundary)
 {
     static const char *const sources[] = {
-        "a,b\n1,\"x\ny\"\n2,\n\"\"\"\",3\n", "{\"a\":\"1\",\"b\":[1,{\"a\":2}]}\n{\"a\":null,\"b\":\"\\u00e9\\n\"}\n\n{\"b\":-1.5e3}\n",
+        "a,b\n1,\"x\ny\"\n2,\n\"\"\"\",3\n",
+        "{\"a\":\"1\",\"b\":[1,{\"a\":2}]}\n{\"a\":null,\"b\":\"\\u00e9\\n\"}\n\n{\"b\":-1.5e3}\n",
         "[{\"a\":\"1\",\"b\":[1,{\"a\":2}]} ,\n{\"a\":null,\"b\":\"\\u00e9\\n\"},{\"b\":-1.5e3}]\n",
-        "<?xml version=\"1.0\"?>\n<D xmlns:x='urn:x'><L><Tx a='1'><b>x&lt;y</b></Tx><x:Tx/></L>\n<L><Tx><a/><b>z</b></Tx></L></D>\n"};
+        "<?xml version=\"1.0\"?>\n<D xmlns:x='urn:x'><L><Tx "
+        "a='1'><b>x&lt;y</b></Tx><x:Tx/></L>\n<L><Tx><a/><b>z</b></Tx></L></D>\n"};
     const char *columns[] = {"a", "b"};
     uint32_t seed = 20261127;
     for (size_t f = 0; f < MU_COUNT(formats); f++) {
         json_t *source = json_object();
         if (strcmp(formats[f], "xml") == 0)
             json_object_set_new(source, "record", json_string("Tx"));
-        const struct mu_reader_setup setup = {.source = source, .columns = columns, .column_count = 2, .limits = wide};
+        const struct mu_reader_setup setup = {
+            .source = source, .columns = columns, .column_count = 2, .limits = wide};
         for (int round = 0; round < 150; round++) {
             MU_AUTO(mu_text_free) struct mu_text text = MU_TEXT(0);
             spoil(mu_span_of(sources[f]), &seed, &text);
@@ -371,12 +389,24 @@ TAP_TEST(spoilt_sources_are_read_the_same_in_any_pieces_and_from_any_boundary)
 
 TAP_TEST(a_line_is_bad_when_another_parser_refuses_it)
 {
-    static const char *const words[] = {"{", "}", "[", "]", ":", ",", "\"a\"", "\"b\"", "\"\\u00e9\"", "\"\\ud834\"", "\"\\x\"",
-                                        "1", "-0.5", "01", "1e5", "1.", "true", "nul", "null", " ", "\t", "\"\xc3\xa9\"", "\"\xff\"",
-                                        "{\"a\":1}", "\"a\":", ",\"c\":{}", "\"k\":[1,2]"};
+    static const char *const words[] = {"{",           "}",
+                                        "[",           "]",
+                                        ":",           ",",
+                                        "\"a\"",       "\"b\"",
+                                        "\"\\u00e9\"", "\"\\ud834\"",
+                                        "\"\\x\"",     "1",
+                                        "-0.5",        "01",
+                                        "1e5",         "1.",
+                                        "true",        "nul",
+                                        "null",        " ",
+                                        "\t",          "\"\xc3\xa9\"",
+                                        "\"\xff\"",    "{\"a\":1}",
+                                        "\"a\":",      ",\"c\":{}",
+                                        "\"k\":[1,2]"};
     const char *columns[] = {"a"};
     json_t *source = json_object();
-    const struct mu_reader_setup setup = {.source = source, .columns = columns, .column_count = 1, .limits = wide};
+    const struct mu_reader_setup setup = {
+        .source = source, .columns = columns, .column_count = 1, .limits = wide};
     uint32_t seed = 7;
     int good = 0;
     for (int round = 0; round < 20000; round++) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The XML reader on real files, which lie beside the tree (MUSTER_TEST_DATA). What is expected was counted by another
- * parser: xml.etree of Python, over the document whose leading white space was taken off. */
+/* The XML reader on real files, which lie beside the tree (MUSTER_TEST_DATA). What is expected was counted by
+ * another parser: xml.etree of Python, over the document whose leading white space was taken off. */
 #include "run_rig.h"
 
 static bool data_path(const char *name, char out[600])
@@ -81,13 +81,15 @@ static void check(const char *name, const char *record, const char *place, struc
 TAP_TEST(lists_of_markets_have_absent_and_empty_elements)
 {
     check("ISO10383_MIC_2025-09-08.xml", "ISO10383_MIC", "LEI", (struct tally){2796, 2144, 597, 55, 0});
-    check("ISO10383_MIC_2025-10-13.xml", "/dataroot/ISO10383_MIC", "LEI", (struct tally){2798, 2149, 581, 68, 0});
+    check("ISO10383_MIC_2025-10-13.xml", "/dataroot/ISO10383_MIC", "LEI",
+          (struct tally){2798, 2149, 581, 68, 0});
 }
 
 TAP_TEST(a_report_that_begins_with_a_line_break_is_read)
 {
-    check("sec_13F-HR.infotable.xml", "{http://www.sec.gov/edgar/document/thirteenf/informationtable}infoTable",
-          "cusip", (struct tally){255, 255, 0, 0, 0});
+    check("sec_13F-HR.infotable.xml",
+          "{http://www.sec.gov/edgar/document/thirteenf/informationtable}infoTable", "cusip",
+          (struct tally){255, 255, 0, 0, 0});
     check("sec_13F-HR.infotable.xml", "infoTable", "votingAuthority/Sole", (struct tally){255, 255, 0, 0, 0});
     check("sec_13F-HR.infotable.xml", "infoTable", "votingAuthority", (struct tally){255, 0, 0, 0, 255});
     check("sec_13F-HR.infotable.xml", "{urn:another}infoTable", "cusip", (struct tally){0});
@@ -96,7 +98,8 @@ TAP_TEST(a_report_that_begins_with_a_line_break_is_read)
 TAP_TEST(holdings_of_a_fund_have_values_in_attributes)
 {
     static const char record[] = "/edgarSubmission/formData/invstOrSecs/invstOrSec";
-    check("nport_GS_bond_fund_2023-03-31.xml", record, "identifiers/isin/@value", (struct tally){1685, 911, 0, 774, 0});
+    check("nport_GS_bond_fund_2023-03-31.xml", record, "identifiers/isin/@value",
+          (struct tally){1685, 911, 0, 774, 0});
     check("nport_GS_bond_fund_2023-03-31.xml", record, "valUSD", (struct tally){1685, 1685, 0, 0, 0});
 }
 
@@ -109,7 +112,8 @@ TAP_TEST(currencies_are_listed_by_country)
 TAP_TEST(sanctioned_persons_have_several_aliases)
 {
     check("UN_consolidated_2026-02-27.xml", "INDIVIDUAL", "FIRST_NAME", (struct tally){730, 730, 0, 0, 0});
-    check("UN_consolidated_2026-02-27.xml", "/CONSOLIDATED_LIST/ENTITIES/ENTITY", "DATAID", (struct tally){273, 273, 0, 0, 0});
+    check("UN_consolidated_2026-02-27.xml", "/CONSOLIDATED_LIST/ENTITIES/ENTITY", "DATAID",
+          (struct tally){273, 273, 0, 0, 0});
 }
 
 int main(void)

@@ -20,8 +20,10 @@ bool mu_description_check(const json_t *source, const struct mu_pack *pack, stru
         return mu_fail(err, MU_BROKEN, "out of memory");
     for (size_t i = 0; i < pack->column_count; i++)
         columns[i] = pack->columns[i].name;
-    const struct mu_reader_setup setup = {
-        .source = source, .columns = columns, .column_count = pack->column_count, .typed = pack->columns,
-        .limits = {1, 1}};
+    const struct mu_reader_setup setup = {.source = source,
+                                          .columns = columns,
+                                          .column_count = pack->column_count,
+                                          .typed = pack->columns,
+                                          .limits = {1, 1}};
     return mu_reader_open(&reader, mu_json_span(source, "format"), &setup, &why) || as_invalid(&why, err);
 }

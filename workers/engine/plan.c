@@ -90,12 +90,13 @@ static void hash_to(struct mu_plan *p, struct mu_span bytes, size_t *hashed, int
     *hashed = end;
 }
 
-/* A short rest is left to the shard before it: it may hold no record, but the end mark of old, a trailer, or what
- * closes the document. */
+/* A short rest is left to the shard before it: it may hold no record, but the end mark of old, a trailer, or
+ * what closes the document. */
 static bool shard_is_full(struct mu_plan *p, int64_t at)
 {
     const int64_t share = p->shard_bytes / 16, rest = share < 1 ? 1 : share < REST_BYTES ? share : REST_BYTES;
-    return mu_reader_can_cut(p->reader) && at - current(p)->from >= p->shard_bytes && p->source_size - at > rest;
+    return mu_reader_can_cut(p->reader) && at - current(p)->from >= p->shard_bytes &&
+           p->source_size - at > rest;
 }
 
 static bool grown(struct mu_error *err)
@@ -232,9 +233,9 @@ const struct mu_digest *mu_plan_digest(const struct mu_plan *plan)
     return &plan->digest;
 }
 
-/* {"format":1,"size","shard_bytes","reader","byte_off","record_no","line","whole","shard","shards":[…]}: the last
- * shard is the one at hand. Before the header is done: without what follows "shard_bytes". Steps of a change:
- * engine/checkpoint.c. */
+/* {"format":1,"size","shard_bytes","reader","byte_off","record_no","line","whole","shard","shards":[…]}: the
+ * last shard is the one at hand. Before the header is done: without what follows "shard_bytes". Steps of a
+ * change: engine/checkpoint.c. */
 bool mu_plan_save(const struct mu_plan *plan, struct mu_text *out, struct mu_error *err)
 {
     char whole[MU_SHA_STATE_MAX], shard[MU_SHA_STATE_MAX];

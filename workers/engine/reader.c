@@ -2,7 +2,7 @@
 #include "engine/reader_kind.h"
 
 static const struct mu_reader_kind *const kinds[] = {&mu_reader_csv, &mu_reader_json, &mu_reader_jsonl,
-                                                    &mu_reader_records, &mu_reader_xml};
+                                                     &mu_reader_records, &mu_reader_xml};
 
 const char *mu_reader_format(size_t index)
 {
@@ -20,8 +20,9 @@ bool mu_reader_open(struct mu_reader **out, struct mu_span format, const struct 
     for (size_t i = 0; i < MU_COUNT(kinds); i++)
         if (mu_span_is(format, kinds[i]->name))
             return kinds[i]->open(out, setup, err);
-    return mu_reject(err, "unknown_format", "/source/format", 
-                     "the format \"%.*s\" is not known; csv, json, jsonl and xml are", (int)(format.len < 40 ? format.len : 40), format.at);
+    return mu_reject(err, "unknown_format", "/source/format",
+                     "the format \"%.*s\" is not known; csv, json, jsonl and xml are",
+                     (int)(format.len < 40 ? format.len : 40), format.at);
 }
 
 bool mu_reader_header(struct mu_reader *r, struct mu_span chunk, bool last, bool *done,

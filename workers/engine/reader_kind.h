@@ -23,7 +23,8 @@ struct mu_reader_kind {
     void (*save)(const struct mu_reader *r, struct mu_text *out);
     bool (*restore)(struct mu_reader *r, const json_t *saved, struct mu_error *err);
     bool (*can_cut)(const struct mu_reader *r); /* NULL: at every boundary */
-    void (*path)(const struct mu_reader *r, const struct mu_record *record, struct mu_text *out); /* NULL: none */
+    void (*path)(const struct mu_reader *r, const struct mu_record *record,
+                 struct mu_text *out); /* NULL: none */
     void (*free)(struct mu_reader *r);
 };
 

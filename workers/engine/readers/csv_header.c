@@ -73,8 +73,8 @@ bool csv_header(struct mu_reader *r, struct mu_span chunk, bool last, bool *done
         return mu_reject(err, "source_unreadable", "", "the source begins like UTF-16, which is not read");
     c->head_from = head.len >= 3 && memcmp(head.at, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
     if (c->head_from && c->options.encoding != ENCODING_UTF8)
-        return mu_reject(err, "source_unreadable", "/source/encoding", "the source begins like UTF-8, not like %s",
-                         encoding_name(c->options.encoding));
+        return mu_reject(err, "source_unreadable", "/source/encoding",
+                         "the source begins like UTF-8, not like %s", encoding_name(c->options.encoding));
     struct mu_span record = mu_span(head.at + c->head_from, head.len - c->head_from);
     enum csv_state state = CSV_FIELD_START;
     size_t used = 0;

@@ -95,11 +95,13 @@ static bool check_mapping(const struct csv_options *o, const struct mu_reader_se
         if (json_is_integer(place) ? json_integer_value(place) < 1 : !json_is_string(place))
             return mu_reject(err, "bad_task", pointer, "neither a header name nor a position from 1");
         if (!o->header && !o->names && !json_is_integer(place)) {
-            (void)mu_reject(err, "bad_task", pointer, "a file without a header has positions (from 1), no names");
+            (void)mu_reject(err, "bad_task", pointer,
+                            "a file without a header has positions (from 1), no names");
             return mu_hint(err, "name its columns: \"names\":[\"%.60s\",…]", json_string_value(place));
         }
         if (o->names && json_is_string(place) && !has_name(o->names, place))
-            return mu_reject(err, "bad_task", pointer, "\"names\" has no \"%.60s\"", json_string_value(place));
+            return mu_reject(err, "bad_task", pointer, "\"names\" has no \"%.60s\"",
+                             json_string_value(place));
     }
     return true;
 }
@@ -114,9 +116,11 @@ bool csv_options_parse(struct csv_options *out, const struct mu_reader_setup *se
         return false;
     if (encoding.at && !encoding_parse(encoding, &o.encoding))
         return mu_reject(err, "bad_task", "/source/encoding",
-                         "the encoding \"%.40s\" is not known; utf-8, iso-8859-1 and windows-1252 are", encoding.at);
-    if (!parse_dialect(&o.dialect, source, err) || !parse_names(&o, source, err) || !parse_trailer(&o, source, err) ||
-        !check_mapping(&o, setup, err) || !values_open(&o.values, setup, err))
+                         "the encoding \"%.40s\" is not known; utf-8, iso-8859-1 and windows-1252 are",
+                         encoding.at);
+    if (!parse_dialect(&o.dialect, source, err) || !parse_names(&o, source, err) ||
+        !parse_trailer(&o, source, err) || !check_mapping(&o, setup, err) ||
+        !values_open(&o.values, setup, err))
         return false;
     *out = o;
     return true;

@@ -6,15 +6,15 @@
 static const struct {
     const char *name;
     enum encoding encoding;
-} names[] = {{"utf-8", ENCODING_UTF8},          {"utf8", ENCODING_UTF8},          {"us-ascii", ENCODING_UTF8},
-             {"iso-8859-1", ENCODING_LATIN1},   {"latin1", ENCODING_LATIN1},      {"windows-1252", ENCODING_CP1252},
+} names[] = {{"utf-8", ENCODING_UTF8},        {"utf8", ENCODING_UTF8},     {"us-ascii", ENCODING_UTF8},
+             {"iso-8859-1", ENCODING_LATIN1}, {"latin1", ENCODING_LATIN1}, {"windows-1252", ENCODING_CP1252},
              {"cp1252", ENCODING_CP1252}};
 
 /* 0x80 to 0x9F; 0: not defined. The rest is as in ISO 8859-1. */
-static const uint16_t cp1252[32] = {
-    0x20AC, 0,      0x201A, 0x0192, 0x201E, 0x2026, 0x2020, 0x2021, 0x02C6, 0x2030, 0x0160,
-    0x2039, 0x0152, 0,      0x017D, 0,      0,      0x2018, 0x2019, 0x201C, 0x201D, 0x2022,
-    0x2013, 0x2014, 0x02DC, 0x2122, 0x0161, 0x203A, 0x0153, 0,      0x017E, 0x0178};
+static const uint16_t cp1252[32] = {0x20AC, 0,      0x201A, 0x0192, 0x201E, 0x2026, 0x2020, 0x2021,
+                                    0x02C6, 0x2030, 0x0160, 0x2039, 0x0152, 0,      0x017D, 0,
+                                    0,      0x2018, 0x2019, 0x201C, 0x201D, 0x2022, 0x2013, 0x2014,
+                                    0x02DC, 0x2122, 0x0161, 0x203A, 0x0153, 0,      0x017E, 0x0178};
 
 bool encoding_parse(struct mu_span name, enum encoding *out)
 {

@@ -96,7 +96,8 @@ static const char *parse_amount(struct format *f, struct mu_span text)
     f->group = mu_span(text.at + 1, (size_t)(middle - text.at - 1));
     f->mark = mu_span(middle + 3, (size_t)(end - middle - 3));
     f->kind = KIND_DECIMAL;
-    return is_separator(f->group) && is_separator(f->mark) && !mu_span_equal(f->group, f->mark) ? NULL : wrong;
+    return is_separator(f->group) && is_separator(f->mark) && !mu_span_equal(f->group, f->mark) ? NULL
+                                                                                                : wrong;
 }
 
 /* NULL, or why values of the column cannot be written so. */
@@ -110,11 +111,13 @@ static const char *fits_type(const struct formats *all, const struct format *f, 
     case MU_TYPE_DECIMAL:
         return f->kind == KIND_DECIMAL ? NULL : "the column holds decimals: write the format as 1.234,56";
     case MU_TYPE_DATE:
-        return f->kind == KIND_DATE ? NULL : "the column holds dates: the format has YYYY, MM and DD, and no time";
+        return f->kind == KIND_DATE ? NULL
+                                    : "the column holds dates: the format has YYYY, MM and DD, and no time";
     case MU_TYPE_TIMESTAMP:
         if (f->kind != KIND_TIME)
             return "the column holds timestamps: the format has YYYY, MM, DD, hh and mm";
-        return f->utc || all->offset[0] ? NULL : "a time needs an offset: end the format with Z, or name a \"zone\"";
+        return f->utc || all->offset[0] ? NULL
+                                        : "a time needs an offset: end the format with Z, or name a \"zone\"";
     }
     return NULL;
 }
@@ -131,9 +134,11 @@ static bool parse_zone(struct formats *f, const json_t *source, struct mu_error 
     if (mu_copy_text(sample + 19, sizeof(sample) - 19, zone) && zone.len == 6 &&
         mu_rfc3339_parse(mu_span_of(sample), &us))
         return mu_copy_text(f->offset, sizeof(f->offset), zone);
-    (void)mu_reject(err, "bad_task", "/source/zone", "the zone \"%.40s\" is no fixed offset; zones by name are not known",
-                    zone.at);
-    return mu_hint(err, "say \"UTC\" or an offset like \"+01:00\"; times that change with the season need one of their own");
+    (void)mu_reject(err, "bad_task", "/source/zone",
+                    "the zone \"%.40s\" is no fixed offset; zones by name are not known", zone.at);
+    return mu_hint(
+        err,
+        "say \"UTC\" or an offset like \"+01:00\"; times that change with the season need one of their own");
 }
 
 static bool find_column(const struct mu_reader_setup *setup, const char *name, size_t *out)
@@ -144,8 +149,8 @@ static bool find_column(const struct mu_reader_setup *setup, const char *name, s
     return false;
 }
 
-static bool parse_format(struct formats *f, const struct mu_reader_setup *setup, const char *name, const json_t *text,
-                         struct mu_error *err)
+static bool parse_format(struct formats *f, const struct mu_reader_setup *setup, const char *name,
+                         const json_t *text, struct mu_error *err)
 {
     char pointer[160];
     size_t column;
@@ -155,8 +160,8 @@ static bool parse_format(struct formats *f, const struct mu_reader_setup *setup,
     const struct mu_span format = mu_span(json_string_value(text), json_string_length(text));
     if (!format.len || format.len > PATTERN_MAX)
         return mu_reject(err, "bad_task", pointer, "a format is a text of 1 to %d bytes", PATTERN_MAX);
-    const char *wrong = format.at[0] == '1' ? parse_amount(&f->of[column], format)
-                                            : parse_pattern(&f->of[column], format);
+    const char *wrong =
+        format.at[0] == '1' ? parse_amount(&f->of[column], format) : parse_pattern(&f->of[column], format);
     if (!wrong && setup->typed)
         wrong = fits_type(f, &f->of[column], setup->typed[column].type);
     if (!wrong)
@@ -268,7 +273,8 @@ static bool read_amount(struct format *f, struct mu_span *text)
             marked = true;
             f->text[len++] = '.';
             at += f->mark.len;
-        } else if (!marked && begins_with(rest, f->group) && (grouped ? digits == 3 : digits >= 1 && digits <= 3)) {
+        } else if (!marked && begins_with(rest, f->group) &&
+                   (grouped ? digits == 3 : digits >= 1 && digits <= 3)) {
             grouped = true;
             digits = 0;
             at += f->group.len;

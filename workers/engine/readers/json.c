@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "engine/readers/json_inside.h"
 #include "engine/readers/encoding.h"
+#include "engine/readers/json_inside.h"
 
 #include <inttypes.h>
 
-bool json_options_check(const json_t *source, const char *const *elsewhere, const char *format, struct mu_error *err)
+bool json_options_check(const json_t *source, const char *const *elsewhere, const char *format,
+                        struct mu_error *err)
 {
     const struct mu_span encoding = mu_json_span(source, "encoding");
     enum encoding e;
@@ -67,8 +68,8 @@ bool json_carries(struct json *j)
 enum mu_read json_too_long(const struct json *j, struct mu_error *err)
 {
     mu_reject(err, "limit_record_bytes", "",
-              "record %" PRId64 " (line %" PRId64 ", byte %" PRId64 ") is longer than %zu bytes", j->next.record_no,
-              j->next.line, j->next.byte_off, j->setup.limits.record_bytes);
+              "record %" PRId64 " (line %" PRId64 ", byte %" PRId64 ") is longer than %zu bytes",
+              j->next.record_no, j->next.line, j->next.byte_off, j->setup.limits.record_bytes);
     return MU_READ_FAILED;
 }
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* JSON arrays: a record is an element of the array that the document is, or that `record` points to. An element that
- * is broken is a bad record; a document whose structure around the elements is broken is a broken source.
+/* JSON arrays: a record is an element of the array that the document is, or that `record` points to. An
+ * element that is broken is a bad record; a document whose structure around the elements is broken is a
+ * broken source.
  *
- * The reader's position stays behind the last element that was given out; what comes after it up to the next element
- * is read again by whoever goes on there. At the source's end it is the end. */
+ * The reader's position stays behind the last element that was given out; what comes after it up to the next
+ * element is read again by whoever goes on there. At the source's end it is the end. */
 #include "engine/readers/json_follow.h"
 #include "engine/readers/json_inside.h"
 #include "engine/readers/json_outline.h"
@@ -16,15 +17,15 @@ enum due { DUE_FIRST, DUE_COMMA, DUE_ELEMENT, DUE_TAIL, DUE_NOTHING };
 
 struct array {
     struct json json;
-    struct json_outline outline; /* of the document, outside of the array */
+    struct json_outline outline;      /* of the document, outside of the array */
     char open[OUTLINE_DEPTH_MAX + 1]; /* the brackets around the records; "": not known */
     struct mu_text head; /* the first bytes, until they tell whether there is a mark of byte order */
     bool begun;
     struct mu_sha sha; /* over the source up to and with the array's bracket */
     int64_t first;     /* offset behind the bracket; -1: not known */
 
-    enum due due;      /* at `at` of the chunk */
-    int64_t off, line; /* of that place */
+    enum due due;              /* at `at` of the chunk */
+    int64_t off, line;         /* of that place */
     struct json_follow follow; /* of the element in carry */
     int64_t element, element_line;
 };
@@ -68,8 +69,8 @@ static bool array_open(struct mu_reader **out, const struct mu_reader_setup *set
 
 static enum mu_read broken(const char *what, int64_t byte, int64_t line, struct mu_error *err)
 {
-    mu_reject(err, "source_unreadable", "", "the JSON is broken: %s (line %" PRId64 ", byte %" PRId64 ")", what, line,
-              byte);
+    mu_reject(err, "source_unreadable", "", "the JSON is broken: %s (line %" PRId64 ", byte %" PRId64 ")",
+              what, line, byte);
     return MU_READ_FAILED;
 }
 
@@ -95,12 +96,14 @@ static bool begin(struct array *a, bool last, struct mu_span *bytes, struct mu_e
 static bool no_array(const struct array *a, const char *fault, struct mu_error *err)
 {
     (void)broken(fault, a->off, a->line, err);
-    return a->outline.tokens ? false : mu_hint(err, "of lines say \"format\":\"jsonl\"; of an array within the document, "
-                                                    "where it is: \"record\":\"/data/trades\"");
+    return a->outline.tokens
+               ? false
+               : mu_hint(err, "of lines say \"format\":\"jsonl\"; of an array within the document, "
+                              "where it is: \"record\":\"/data/trades\"");
 }
 
-static bool array_header(struct mu_reader *r, struct mu_span chunk, bool last, bool *done, struct mu_position *first,
-                         struct mu_error *err)
+static bool array_header(struct mu_reader *r, struct mu_span chunk, bool last, bool *done,
+                         struct mu_position *first, struct mu_error *err)
 {
     struct array *a = array_of(r);
     size_t used = 0;
@@ -115,8 +118,10 @@ static bool array_header(struct mu_reader *r, struct mu_span chunk, bool last, b
     if (step == OUTLINE_BROKEN)
         return no_array(a, a->outline.fault, err);
     if (step == OUTLINE_MORE)
-        return !last || no_array(a, json_outline_at_end(&a->outline) ? "there is no array where \"record\" points to"
-                                                                     : "the source ends before an array of records begins",
+        return !last || no_array(a,
+                                 json_outline_at_end(&a->outline)
+                                     ? "there is no array where \"record\" points to"
+                                     : "the source ends before an array of records begins",
                                  err);
     *done = true;
     a->first = a->off;
@@ -259,10 +264,11 @@ static void locate(struct array *a, struct mu_span element, struct mu_locator *a
     a->off = j->next.byte_off;
 }
 
-/* RECORD: the next element's bytes are *element. With `take` an element within the chunk is taken apart on the way,
- * which is how its end is found then: *taken and *used say what came of it; else *taken is JSON_CUT. */
-static enum mu_read find(struct array *a, bool take, struct mu_span *element, enum json_taken *taken, size_t *used,
-                         struct mu_error *err)
+/* RECORD: the next element's bytes are *element. With `take` an element within the chunk is taken apart on
+ * the way, which is how its end is found then: *taken and *used say what came of it; else *taken is JSON_CUT.
+ */
+static enum mu_read find(struct array *a, bool take, struct mu_span *element, enum json_taken *taken,
+                         size_t *used, struct mu_error *err)
 {
     struct json *j = &a->json;
     *taken = JSON_CUT;
@@ -342,7 +348,8 @@ static bool array_restore(struct mu_reader *r, const json_t *saved, struct mu_er
     struct array *a = array_of(r);
     const struct mu_span open = mu_json_span(saved, "open");
     const bool begun = mu_json_bool(saved, "begun", true);
-    if (!json_is_object(saved) || (!open.at && json_object_size(saved)) || (a->open[0] && open.at && !mu_span_is(open, a->open)) ||
+    if (!json_is_object(saved) || (!open.at && json_object_size(saved)) ||
+        (a->open[0] && open.at && !mu_span_is(open, a->open)) ||
         (a->first >= 0 && begun == (a->json.next.byte_off == a->first)) ||
         (open.at && !json_outline_enter(&a->outline, open)))
         return mu_reject(err, "invalid", "", "the checkpoint holds the state of another reader");

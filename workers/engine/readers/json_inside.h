@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Inside of the readers of JSON: what JSON Lines, JSON arrays and records in a message have in common. Records that
- * lie within a chunk are read where they are; one that is cut by a chunk's end is gathered in `carry`. */
+/* Inside of the readers of JSON: what JSON Lines, JSON arrays and records in a message have in common.
+ * Records that lie within a chunk are read where they are; one that is cut by a chunk's end is gathered in
+ * `carry`. */
 #ifndef MU_JSON_INSIDE_H
 #define MU_JSON_INSIDE_H
 
@@ -33,7 +34,8 @@ struct mu_span json_rest(const struct json *j);
 bool json_carries(struct json *j);
 /* Takes the first bytes of the rest into carry. MU_READ_FAILED: beyond the limit, or no memory. */
 enum mu_read json_keep(struct json *j, size_t bytes, struct mu_error *err);
-/* A record of these bytes, taken apart into *out, whose place is already there. MU_READ_RECORD or MU_READ_FAILED. */
+/* A record of these bytes, taken apart into *out, whose place is already there. MU_READ_RECORD or
+ * MU_READ_FAILED. */
 enum mu_read json_give(struct json *j, struct mu_span record, struct mu_record *out, struct mu_error *err);
 /* The same when the taking apart is done: json_record_take said `taken`, at `used`. */
 enum mu_read json_taken_out(struct json *j, enum json_taken taken, size_t used, struct mu_record *out,

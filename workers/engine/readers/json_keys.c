@@ -19,19 +19,20 @@ void json_keys_clear(struct json_keys *k)
 }
 
 /* The slot of the key, or the empty one where it belongs. */
-static struct json_keys_slot *find(const struct json_keys *k, uint32_t object, struct mu_span key, uint32_t hash)
+static struct json_keys_slot *find(const struct json_keys *k, uint32_t object, struct mu_span key,
+                                   uint32_t hash)
 {
     for (size_t i = hash + object * UINT32_C(0x9E3779B1);; i++) {
         struct json_keys_slot *s = &k->slots[i & (k->size - 1)];
-        if (s->record != k->record ||
-            (s->hash == hash && s->object == object && mu_span_equal(s->key, key)))
+        if (s->record != k->record || (s->hash == hash && s->object == object && mu_span_equal(s->key, key)))
             return s;
     }
 }
 
 static bool grow(struct json_keys *k)
 {
-    struct json_keys bigger = {.size = k->size ? k->size * 2 : FIRST_SIZE, .used = k->used, .record = k->record};
+    struct json_keys bigger = {
+        .size = k->size ? k->size * 2 : FIRST_SIZE, .used = k->used, .record = k->record};
     bigger.slots = calloc(bigger.size, sizeof(*bigger.slots));
     if (!bigger.slots)
         return false;

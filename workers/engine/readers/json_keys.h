@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The keys of a record's objects, to find one that stands there twice: a hash table that is emptied by counting on. */
+/* The keys of a record's objects, to find one that stands there twice: a hash table that is emptied by
+ * counting on. */
 #ifndef MU_JSON_KEYS_H
 #define MU_JSON_KEYS_H
 

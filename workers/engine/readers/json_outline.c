@@ -10,7 +10,8 @@ bool json_outline_init(struct json_outline *o, struct mu_span pointer, struct mu
     size_t len;
     *o = (struct json_outline){.pointer = pointer, .state = OUTLINE_VALUE, .hit = true};
     if (pointer.len > sizeof(token))
-        return mu_reject(err, "bad_task", "/source/record", "the pointer is longer than %zu bytes", sizeof(token));
+        return mu_reject(err, "bad_task", "/source/record", "the pointer is longer than %zu bytes",
+                         sizeof(token));
     for (; rest.len; o->tokens++)
         if (!json_pointer_token(&rest, token, &len) || len > OUTLINE_KEY_MAX)
             return mu_reject(err, "bad_task", "/source/record",
@@ -123,8 +124,10 @@ static enum outline_step begin_value(struct json_outline *o, char byte)
 
 static bool is_word(const struct json_outline *o)
 {
-    const struct mu_span word = mu_span(o->word, o->word_len < sizeof(o->word) ? o->word_len : sizeof(o->word));
-    return o->word[0] < 'a' || mu_span_is(word, "true") || mu_span_is(word, "false") || mu_span_is(word, "null");
+    const struct mu_span word =
+        mu_span(o->word, o->word_len < sizeof(o->word) ? o->word_len : sizeof(o->word));
+    return o->word[0] < 'a' || mu_span_is(word, "true") || mu_span_is(word, "false") ||
+           mu_span_is(word, "null");
 }
 
 static enum outline_step after_value(struct json_outline *o, char byte)

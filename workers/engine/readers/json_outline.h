@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Walks over a JSON document outside of its records, in pieces of any size: to the array that a JSON Pointer names,
- * and from its end to the document's. Only the structure is looked at: what numbers and texts mean is not. */
+/* Walks over a JSON document outside of its records, in pieces of any size: to the array that a JSON Pointer
+ * names, and from its end to the document's. Only the structure is looked at: what numbers and texts mean is
+ * not. */
 #ifndef MU_JSON_OUTLINE_H
 #define MU_JSON_OUTLINE_H
 
@@ -30,13 +31,13 @@ struct json_outline {
         OUTLINE_ESCAPE,
         OUTLINE_WORD,
     } state;
-    bool in_key;                     /* the string is one */
+    bool in_key;                       /* the string is one */
     char kinds[OUTLINE_DEPTH_MAX + 1]; /* '{' or '[' of what is open, and NUL */
     size_t depth;
-    int64_t item;   /* of the innermost container on the way, if that is an array */
-    size_t on_way;  /* how many of the open containers lead to the array */
-    bool hit;       /* the value that is due is the next step on the way */
-    bool entered;   /* the array has been there */
+    int64_t item;              /* of the innermost container on the way, if that is an array */
+    size_t on_way;             /* how many of the open containers lead to the array */
+    bool hit;                  /* the value that is due is the next step on the way */
+    bool entered;              /* the array has been there */
     char key[OUTLINE_KEY_MAX]; /* as written */
     size_t key_len;
     char word[8]; /* true, false, null: the beginning so far */

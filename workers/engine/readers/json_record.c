@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What stands at a place of the tree is noted while the object is walked over (`seen`, by node); the columns are
- * served when its end has come, because the first alternative of a mapping may stand behind the second. */
+/* What stands at a place of the tree is noted while the object is walked over (`seen`, by node); the columns
+ * are served when its end has come, because the first alternative of a mapping may stand behind the second.
+ */
 #include "engine/readers/json_record.h"
 #include "engine/readers/json_keys.h"
 #include "engine/readers/json_text.h"
@@ -17,7 +18,7 @@ struct level { /* a container that is open */
     int32_t node;    /* of the tree; JSON_TREE_NONE: nothing in it is asked for */
     int32_t place;   /* of the tree; JSON_TREE_NONE: nobody asks for itself */
     size_t from;
-    int64_t item;    /* of an array: the next one */
+    int64_t item; /* of an array: the next one */
 };
 
 struct json_record {
@@ -52,8 +53,8 @@ void json_record_free(struct json_record *j)
     free(j);
 }
 
-bool json_record_open(struct json_record **out, const struct mu_reader_setup *setup, const struct values *values,
-                      bool texts_only, struct mu_error *err)
+bool json_record_open(struct json_record **out, const struct mu_reader_setup *setup,
+                      const struct values *values, bool texts_only, struct mu_error *err)
 {
     MU_AUTO(json_record_free) struct json_record *j = calloc(1, sizeof(*j));
     if (!j)
@@ -243,7 +244,8 @@ static enum json_taken take_member(struct json_record *j, const struct level *in
         return JSON_MEMORY;
     if (put == JSON_KEYS_TWICE)
         return bad(j, from, "a key stands there twice");
-    const int32_t node = in->node == JSON_TREE_NONE ? JSON_TREE_NONE : json_tree_key(&j->tree, in->node, key, hash);
+    const int32_t node =
+        in->node == JSON_TREE_NONE ? JSON_TREE_NONE : json_tree_key(&j->tree, in->node, key, hash);
     skip_blanks(j);
     if (j->at == j->bytes.len)
         return JSON_CUT;
@@ -257,7 +259,8 @@ static enum json_taken take_member(struct json_record *j, const struct level *in
 static enum json_taken take_item(struct json_record *j, struct level *in)
 {
     const int64_t item = in->item++;
-    return take_value(j, in->node == JSON_TREE_NONE ? JSON_TREE_NONE : json_tree_item(&j->tree, in->node, item),
+    return take_value(j,
+                      in->node == JSON_TREE_NONE ? JSON_TREE_NONE : json_tree_item(&j->tree, in->node, item),
                       mu_span("", 0));
 }
 
@@ -278,8 +281,9 @@ static enum json_taken walk(struct json_record *j)
         }
         if (!first) {
             if (j->bytes.at[j->at] != ',')
-                return bad(j, j->at, in->object ? "broken JSON: a comma or the object's end is due"
-                                                : "broken JSON: a comma or the array's end is due");
+                return bad(j, j->at,
+                           in->object ? "broken JSON: a comma or the object's end is due"
+                                      : "broken JSON: a comma or the array's end is due");
             j->at++;
             skip_blanks(j);
             if (j->at == j->bytes.len)
@@ -321,8 +325,8 @@ static void serve_columns(struct json_record *j)
         size_t at = c->from;
         while (at < c->to && j->seen[j->tree.places[at].node].kind == SEEN_NOTHING)
             at++;
-        j->values[i] = at < c->to ? value_of(j, i, &j->tree.places[at])
-                                  : (struct mu_value){.state = MU_VALUE_MISSING};
+        j->values[i] =
+            at < c->to ? value_of(j, i, &j->tree.places[at]) : (struct mu_value){.state = MU_VALUE_MISSING};
     }
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Takes one JSON object apart, in one pass over its bytes and without building anything: strict JSON (no key twice, no
- * half surrogates, nothing deeper than 64 levels), and the values of the pack's columns. A number's value is its text
- * as written, a boolean's `true` or `false`; null is not there; a container where a value is wanted is invalid. */
+/* Takes one JSON object apart, in one pass over its bytes and without building anything: strict JSON (no key
+ * twice, no half surrogates, nothing deeper than 64 levels), and the values of the pack's columns. A number's
+ * value is its text as written, a boolean's `true` or `false`; null is not there; a container where a value
+ * is wanted is invalid. */
 #ifndef MU_JSON_RECORD_H
 #define MU_JSON_RECORD_H
 

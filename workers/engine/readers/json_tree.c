@@ -53,8 +53,12 @@ static bool add_node(struct json_tree *t, struct mu_span key, struct mu_error *e
     if (!t->nodes)
         return mu_fail(err, MU_BROKEN, "out of memory");
     struct json_node *n = &t->nodes[t->node_count++];
-    *n = (struct json_node){.key = key, .hash = json_hash(key), .item = -1, .first = JSON_TREE_NONE,
-                            .next = JSON_TREE_NONE, .hint = JSON_TREE_NONE};
+    *n = (struct json_node){.key = key,
+                            .hash = json_hash(key),
+                            .item = -1,
+                            .first = JSON_TREE_NONE,
+                            .next = JSON_TREE_NONE,
+                            .hint = JSON_TREE_NONE};
     if (!mu_parse_i64(key, 0, INT32_MAX, &n->item) || (key.len > 1 && key.at[0] == '0'))
         n->item = -1;
     return true;
@@ -104,7 +108,8 @@ static bool add_path(struct json_tree *t, const struct mapping *m, struct mu_spa
             memcpy(token, rest.at, len);
             rest = mu_span(rest.at + len, rest.len - len);
             if (!len || (dot && rest.len == 1))
-                return mapping_refuse(m, path, "a key between dots is empty (write it as a JSON Pointer)", err);
+                return mapping_refuse(m, path, "a key between dots is empty (write it as a JSON Pointer)",
+                                      err);
             if (dot)
                 rest = mu_span(rest.at + 1, rest.len - 1);
         }
@@ -124,7 +129,8 @@ static bool add_place(struct json_tree *t, int32_t node, const struct mapping_ch
     return true;
 }
 
-static bool add_column(struct json_tree *t, const struct mu_reader_setup *setup, size_t column, struct mu_error *err)
+static bool add_column(struct json_tree *t, const struct mu_reader_setup *setup, size_t column,
+                       struct mu_error *err)
 {
     struct mapping m;
     int32_t node = 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* JSON Lines: a record is a line that holds an object. A line of blanks is none: it says nothing, and makers of such
- * files end them with it. A line that is broken is a bad record, and the next one is read. */
+/* JSON Lines: a record is a line that holds an object. A line of blanks is none: it says nothing, and makers
+ * of such files end them with it. A line that is broken is a bad record, and the next one is read. */
 #include "engine/readers/json_inside.h"
 #include "engine/readers/json_text.h"
 
@@ -24,7 +24,8 @@ static void jsonl_free(struct mu_reader *r)
 
 static bool jsonl_open(struct mu_reader **out, const struct mu_reader_setup *setup, struct mu_error *err)
 {
-    static const char *const elsewhere[] = {"record", "header", "delimiter", "quote", "names", "trailer", NULL};
+    static const char *const elsewhere[] = {"record", "header",  "delimiter", "quote",
+                                            "names",  "trailer", NULL};
     if (!json_options_check(setup->source, elsewhere, "JSON Lines", err))
         return false;
     MU_AUTO(mu_free) struct jsonl *l = calloc(1, sizeof(*l));
@@ -38,9 +39,10 @@ static bool jsonl_open(struct mu_reader **out, const struct mu_reader_setup *set
     return true;
 }
 
-/* Only a mark of byte order can stand before the records. That the file is an array, not lines, is said at once. */
-static bool jsonl_header(struct mu_reader *r, struct mu_span chunk, bool last, bool *done, struct mu_position *first,
-                         struct mu_error *err)
+/* Only a mark of byte order can stand before the records. That the file is an array, not lines, is said at
+ * once. */
+static bool jsonl_header(struct mu_reader *r, struct mu_span chunk, bool last, bool *done,
+                         struct mu_position *first, struct mu_error *err)
 {
     struct jsonl *l = jsonl_of(r);
     mu_text_add(&l->mark, mu_span(chunk.at, chunk.len < 4 - l->mark.len ? chunk.len : 4 - l->mark.len));
@@ -54,7 +56,8 @@ static bool jsonl_header(struct mu_reader *r, struct mu_span chunk, bool last, b
         return mu_reject(err, "source_unreadable", "", "the source begins like UTF-16, which is not read");
     const size_t from = head.len >= 3 && memcmp(head.at, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
     if (head.len > from && head.at[from] == '[') {
-        (void)mu_reject(err, "source_unreadable", "", "the source begins as a JSON array, not with lines (byte %zu)", from);
+        (void)mu_reject(err, "source_unreadable", "",
+                        "the source begins as a JSON array, not with lines (byte %zu)", from);
         return mu_hint(err, "say \"format\":\"json\"");
     }
     *first = l->json.next = (struct mu_position){(int64_t)from, 1, 1};
@@ -116,8 +119,8 @@ static enum mu_read find_line(struct json *j, struct mu_span *line, struct mu_er
 }
 
 /* The next line that is a record; *next is behind it. */
-static enum mu_read find(struct json *j, struct mu_span *record, struct mu_locator *at, struct mu_position *next,
-                         struct mu_error *err)
+static enum mu_read find(struct json *j, struct mu_span *record, struct mu_locator *at,
+                         struct mu_position *next, struct mu_error *err)
 {
     for (;;) {
         struct mu_span line = {NULL, 0};
@@ -155,7 +158,8 @@ static enum mu_read jsonl_next(struct mu_reader *r, struct mu_record *out, struc
         return found;
     while (json_blank(line.at[from]))
         from++;
-    const enum json_taken taken = json_record_take(j->record, mu_span(line.at + from, line.len - from), &used);
+    const enum json_taken taken =
+        json_record_take(j->record, mu_span(line.at + from, line.len - from), &used);
     used += from;
     const enum mu_read given = json_taken_out(j, taken, used, out, err);
     if (taken == JSON_WHOLE && !is_blank(mu_span(line.at + used, line.len - used))) {

@@ -34,7 +34,8 @@ static struct mu_span take_until(struct mu_span *rest, const char *mark, bool *f
     return part;
 }
 
-bool mapping_read(struct mapping *out, const struct mu_reader_setup *setup, size_t column, struct mu_error *err)
+bool mapping_read(struct mapping *out, const struct mu_reader_setup *setup, size_t column,
+                  struct mu_error *err)
 {
     const char *name = setup->columns[column];
     struct mu_span rest = mu_json_span(json_object_get(setup->source, "columns"), name);

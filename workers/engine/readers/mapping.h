@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where a column's value stands in a record that has a structure (JSON, XML): `PATH | PATH => TEXT | …`. The first
- * path that is there counts; with `=> TEXT` the value is that text. What a path means is the format's. */
+/* Where a column's value stands in a record that has a structure (JSON, XML): `PATH | PATH => TEXT | …`. The
+ * first path that is there counts; with `=> TEXT` the value is that text. What a path means is the format's.
+ */
 #ifndef MU_MAPPING_H
 #define MU_MAPPING_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the source description says about values of any format: blanks around them, tokens that mean "missing", how
- * they are written (PROTOCOL §2). */
+/* What the source description says about values of any format: blanks around them, tokens that mean
+ * "missing", how they are written (PROTOCOL §2). */
 #ifndef MU_VALUES_H
 #define MU_VALUES_H
 
@@ -37,7 +37,8 @@ static inline struct mu_value values_of(const struct values *v, size_t column, s
     return value;
 }
 
-/* The same of a number that JSON writes as one, and therefore in JSON's way whatever `formats` says of amounts. */
+/* The same of a number that JSON writes as one, and therefore in JSON's way whatever `formats` says of
+ * amounts. */
 static inline struct mu_value values_of_number(const struct values *v, size_t column, struct mu_span text)
 {
     struct mu_value value = {MU_VALUE_TEXT, text};
@@ -49,6 +50,7 @@ static inline struct mu_value values_of_number(const struct values *v, size_t co
 }
 
 /* Refuses options that mean nothing for a format; `names` ends in NULL. */
-MU_MUST bool values_refuse(const json_t *source, const char *const *names, const char *format, struct mu_error *err);
+MU_MUST bool values_refuse(const json_t *source, const char *const *names, const char *format,
+                           struct mu_error *err);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The XML reader: what stands before the first record, then record by record. Where it goes on between two records it
- * needs to know what is open there; a shard begins only where that is what was open at the first record. */
+/* The XML reader: what stands before the first record, then record by record. Where it goes on between two
+ * records it needs to know what is open there; a shard begins only where that is what was open at the first
+ * record. */
 #include "engine/reader_kind.h"
 #include "engine/readers/xml_parser.h"
 
@@ -84,7 +85,8 @@ static bool begin_head(struct xml *x, bool last, struct mu_error *err)
     while (at < head.len && head.at[at] && strchr(" \t\r\n", head.at[at]))
         at++;
     if (at == head.len && last)
-        return mu_reject(err, "source_unreadable", "", "the source is empty; an XML document has at least one element");
+        return mu_reject(err, "source_unreadable", "",
+                         "the source is empty; an XML document has at least one element");
     if (at == head.len && at > x->most_blanks)
         return mu_reject(err, "source_unreadable", "", "the source begins with too much white space");
     if (at == head.len || (head.len < 3 && !last))
@@ -127,8 +129,8 @@ static bool end_head(struct xml *x, bool at_end, struct mu_position *first, stru
     return mu_text_ok(&p->state, err) && mu_text_ok(&x->first, err);
 }
 
-static bool xml_header(struct mu_reader *r, struct mu_span chunk, bool last, bool *done, struct mu_position *first,
-                       struct mu_error *err)
+static bool xml_header(struct mu_reader *r, struct mu_span chunk, bool last, bool *done,
+                       struct mu_position *first, struct mu_error *err)
 {
     struct xml *x = xml_of(r);
     struct xml_parser *p = &x->parser;
@@ -176,8 +178,8 @@ static void xml_seek(struct mu_reader *r, struct mu_position at)
     xml_parser_drop(&x->parser);
 }
 
-/* What is fed again after a record begins at x->next, and the parser has had the beginning of it; if it has had more
- * than that, it starts there again. */
+/* What is fed again after a record begins at x->next, and the parser has had the beginning of it; if it has
+ * had more than that, it starts there again. */
 static void xml_feed(struct mu_reader *r, struct mu_span chunk, bool last)
 {
     struct xml *x = xml_of(r);
@@ -253,8 +255,8 @@ static bool xml_can_cut(const struct mu_reader *r)
     return mu_span_equal(mu_text_span(&x->parser.state), mu_text_span(&x->first));
 }
 
-/* {"encoding","first":<what is open at the first record>,"open":<what is open here, if that is another>}; {}: all is
- * read. */
+/* {"encoding","first":<what is open at the first record>,"open":<what is open here, if that is another>}; {}:
+ * all is read. */
 static void xml_save(const struct mu_reader *r, struct mu_text *out)
 {
     const struct xml *x = xml_in(r);
@@ -282,7 +284,8 @@ static bool xml_restore(struct mu_reader *r, const json_t *saved, struct mu_erro
     mu_json_write(&first, json_object_get(saved, "first"));
     mu_text_reset(&x->parser.state);
     mu_json_write(&x->parser.state, open ? open : json_object_get(saved, "first"));
-    if (!name.at || !encoding_parse(name, &encoding) || !xml_open_tags(mu_text_span(&first), encoding, &tags) ||
+    if (!name.at || !encoding_parse(name, &encoding) ||
+        !xml_open_tags(mu_text_span(&first), encoding, &tags) ||
         !xml_open_tags(mu_text_span(&x->parser.state), encoding, &tags) ||
         (x->head_done && (!mu_span_is(name, x->parser.encoding_name) ||
                           !mu_span_equal(mu_text_span(&first), mu_text_span(&x->first)))) ||

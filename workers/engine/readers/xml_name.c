@@ -69,7 +69,8 @@ static struct mu_span find_space(const struct xml_scope *s, struct mu_span prefi
     return mu_span(NULL, 0);
 }
 
-bool xml_name_is(const struct xml_name *name, const struct xml_qname *q, bool element, const struct xml_scope *scope)
+bool xml_name_is(const struct xml_name *name, const struct xml_qname *q, bool element,
+                 const struct xml_scope *scope)
 {
     if (name->word != q->word || name->local.len != q->local.len ||
         (q->local.len > sizeof(q->word) && memcmp(name->local.at, q->local.at, q->local.len) != 0))

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The elements that are open around the records of an XML document: their names and the namespaces that they declare.
- * That is all that a parser has to be told before it can go on between two records. */
+/* The elements that are open around the records of an XML document: their names and the namespaces that they
+ * declare. That is all that a parser has to be told before it can go on between two records. */
 #ifndef MU_XML_OPEN_H
 #define MU_XML_OPEN_H
 
@@ -25,7 +25,8 @@ MU_MUST bool xml_open_push(struct xml_open *o, const char *name, const char *con
 void xml_open_pop(struct xml_open *o);
 /* As JSON: [["Document","xmlns","urn:x"],["Pyld"]]. */
 void xml_open_write(const struct xml_open *o, struct mu_text *out);
-/* What xml_open_write wrote, or XML_OPEN_OVER, as start tags in the document's encoding. False: it did not write that. */
+/* What xml_open_write wrote, or XML_OPEN_OVER, as start tags in the document's encoding. False: it did not
+ * write that. */
 MU_MUST bool xml_open_tags(struct mu_span written, enum encoding encoding, struct mu_text *out);
 void xml_open_fini(struct xml_open *o);
 

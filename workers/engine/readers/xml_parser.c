@@ -78,7 +78,8 @@ static bool count_fields(struct xml_parser *p, const char *const *attributes)
         return false;
     }
     mu_reject(p->err, "limit_fields", "",
-              "record %" PRId64 " (line %" PRId64 ", byte %" PRId64 ") has more than %zu elements and attributes",
+              "record %" PRId64 " (line %" PRId64 ", byte %" PRId64
+              ") has more than %zu elements and attributes",
               p->locator.record_no, p->locator.line, p->locator.byte_off, p->limits.fields);
     stop(p);
     return false;
@@ -95,7 +96,8 @@ static bool open_scope(struct xml_parser *p, const char *const *attributes)
 /* Is the element a record, then it is inside from here on. */
 static void begin_record(struct xml_parser *p, const char *const *attributes)
 {
-    p->locator = (struct mu_locator){.record_no = p->next.record_no, .byte_off = byte_now(p), .line = line_now(p)};
+    p->locator =
+        (struct mu_locator){.record_no = p->next.record_no, .byte_off = byte_now(p), .line = line_now(p)};
     if (p->find_first) {
         p->found = true;
         stop(p);
@@ -206,14 +208,16 @@ static void XMLCALL on_end(void *data, const char *name)
     want_text(p, xml_record_end(p->record));
 }
 
-static void XMLCALL on_doctype(void *data, const char *name, const char *system, const char *public, int internal)
+static void XMLCALL on_doctype(void *data, const char *name, const char *system, const char *public,
+                               int internal)
 {
     struct xml_parser *p = data;
     (void)name;
     (void)system;
     (void)public;
     (void)internal;
-    refuse(p, "source_unreadable", "the XML has a document type (DTD), which is not read: entities are refused");
+    refuse(p, "source_unreadable",
+           "the XML has a document type (DTD), which is not read: entities are refused");
 }
 
 static void XMLCALL on_declaration(void *data, const char *version, const char *encoding, int standalone)
@@ -222,8 +226,10 @@ static void XMLCALL on_declaration(void *data, const char *version, const char *
     const struct mu_span name = mu_span_of(encoding ? encoding : "UTF-8");
     (void)version;
     (void)standalone;
-    if (!encoding_parse(name, &p->encoding) || !mu_copy_text(p->encoding_name, sizeof(p->encoding_name), name))
-        refuse(p, "source_unreadable", "the XML is in an encoding that is not read; UTF-8, ISO-8859-1, windows-1252 are");
+    if (!encoding_parse(name, &p->encoding) ||
+        !mu_copy_text(p->encoding_name, sizeof(p->encoding_name), name))
+        refuse(p, "source_unreadable",
+               "the XML is in an encoding that is not read; UTF-8, ISO-8859-1, windows-1252 are");
 }
 
 static void XMLCALL on_comment(void *data, const char *text)
@@ -295,8 +301,9 @@ static bool within_limits(struct xml_parser *p, struct mu_error *err)
         return too_long(p, err);
     const int64_t begun = (int64_t)XML_GetCurrentByteIndex(p->expat);
     if (begun >= 0 && p->told - (p->base_off + begun) > (int64_t)(p->limits.record_bytes + PART_EXTRA))
-        return mu_reject(err, "limit_record_bytes", "", "a tag or comment is too long (line %" PRId64 ", byte %" PRId64 ")",
-                         line_now(p), byte_now(p));
+        return mu_reject(err, "limit_record_bytes", "",
+                         "a tag or comment is too long (line %" PRId64 ", byte %" PRId64 ")", line_now(p),
+                         byte_now(p));
     return true;
 }
 
@@ -325,7 +332,8 @@ bool xml_parser_begin(struct xml_parser *p, struct mu_position at, struct mu_err
     p->told = p->base_off = at.byte_off;
     p->base_line = at.line;
     p->encoding = ENCODING_UTF8;
-    return mu_copy_text(p->encoding_name, sizeof(p->encoding_name), mu_span_of("UTF-8")) && make_expat(p, NULL, err);
+    return mu_copy_text(p->encoding_name, sizeof(p->encoding_name), mu_span_of("UTF-8")) &&
+           make_expat(p, NULL, err);
 }
 
 bool xml_parser_go_on(struct xml_parser *p, struct mu_position at, struct mu_error *err)

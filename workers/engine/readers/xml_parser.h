@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A parser that goes over an XML document and halts at the end of each record element. It keeps nothing of what has
- * gone by but the names of the elements that are open. It is begun at the document's first byte, or between two
- * records: then it is first told what is open there, and that is taken off its byte and line counts again.
+/* A parser that goes over an XML document and halts at the end of each record element. It keeps nothing of
+ * what has gone by but the names of the elements that are open. It is begun at the document's first byte, or
+ * between two records: then it is first told what is open there, and that is taken off its byte and line
+ * counts again.
  *
- * Never read: document types (so no entity but the five of XML), what is deeper or larger than the limits. A record
- * within a record is part of it. */
+ * Never read: document types (so no entity but the five of XML), what is deeper or larger than the limits. A
+ * record within a record is part of it. */
 #ifndef MU_XML_PARSER_H
 #define MU_XML_PARSER_H
 
@@ -23,10 +24,10 @@ struct xml_parser {
     char encoding_name[XML_ENCODING_NAME_MAX]; /* as the document says it */
     enum encoding encoding;
 
-    bool find_first; /* set by the owner: halt where the first record begins, for good */
-    bool gather;     /* set by the owner: values are wanted */
-    int64_t told;    /* offset in the source where the bytes end that it has been given */
-    bool halted;     /* at a record's end; it has bytes to go on with */
+    bool find_first;           /* set by the owner: halt where the first record begins, for good */
+    bool gather;               /* set by the owner: values are wanted */
+    int64_t told;              /* offset in the source where the bytes end that it has been given */
+    bool halted;               /* at a record's end; it has bytes to go on with */
     struct mu_locator locator; /* of the record that has ended (begun, with find_first) */
     struct mu_position next;   /* behind it; record_no is that of the next record */
     struct mu_text state;      /* what is open there, for xml_parser_go_on */
@@ -45,8 +46,8 @@ struct xml_parser {
 };
 
 /* `values` is borrowed for life. On failure there is nothing to be freed. */
-MU_MUST bool xml_parser_init(struct xml_parser *p, const struct mu_reader_setup *setup, const struct values *values,
-                             struct mu_error *err);
+MU_MUST bool xml_parser_init(struct xml_parser *p, const struct mu_reader_setup *setup,
+                             const struct values *values, struct mu_error *err);
 void xml_parser_fini(struct xml_parser *p);
 
 /* At the document's first byte. */
@@ -55,8 +56,8 @@ MU_MUST bool xml_parser_begin(struct xml_parser *p, struct mu_position at, struc
 MU_MUST bool xml_parser_go_on(struct xml_parser *p, struct mu_position at, struct mu_error *err);
 void xml_parser_drop(struct xml_parser *p); /* as before it was begun; what is known of the document stays */
 
-/* RECORD: one has ended, `halted` is true; go on without bytes. MORE: the bytes are taken. END: the document is read
- * whole. */
+/* RECORD: one has ended, `halted` is true; go on without bytes. MORE: the bytes are taken. END: the document
+ * is read whole. */
 enum mu_read xml_parser_run(struct xml_parser *p, struct mu_span bytes, bool last, struct mu_error *err);
 /* After MORE: offset of the tag or text that is not whole yet, or of the next one. */
 int64_t xml_parser_part(const struct xml_parser *p);

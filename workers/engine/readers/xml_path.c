@@ -4,8 +4,8 @@
 
 static bool refuse(struct mu_span text, struct mu_error *err)
 {
-    (void)mu_reject(err, "bad_task", "/source/record", "\"%.*s\" names no element", (int)(text.len < 80 ? text.len : 80),
-                    text.at ? text.at : "");
+    (void)mu_reject(err, "bad_task", "/source/record", "\"%.*s\" names no element",
+                    (int)(text.len < 80 ? text.len : 80), text.at ? text.at : "");
     return mu_hint(err, "say which element is a record: \"Tx\", \"/Document/Rpt/Tx\" or \"{urn:x}Tx\"");
 }
 
@@ -17,7 +17,8 @@ bool xml_path_parse(struct xml_path *out, struct mu_span text, struct mu_error *
         return refuse(text, err);
     while (rest.len) {
         if (p.count == XML_PATH_STEPS_MAX)
-            return mu_reject(err, "bad_task", "/source/record", "the path has more than %d steps", XML_PATH_STEPS_MAX);
+            return mu_reject(err, "bad_task", "/source/record", "the path has more than %d steps",
+                             XML_PATH_STEPS_MAX);
         if (!xml_name_parse(xml_path_step(&rest), &p.steps[p.count++]))
             return refuse(text, err);
     }

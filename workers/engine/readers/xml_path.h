@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which elements of an XML document are records: by their name wherever they stand, or by their path from the root. */
+/* Which elements of an XML document are records: by their name wherever they stand, or by their path from the
+ * root. */
 #ifndef MU_XML_PATH_H
 #define MU_XML_PATH_H
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Along the open elements of the record goes a stack of the tree's nodes that they are: usually none or one for an
- * element; more if paths with and without an index or a namespace name the same. A node is on it at most once. */
+/* Along the open elements of the record goes a stack of the tree's nodes that they are: usually none or one
+ * for an element; more if paths with and without an index or a namespace name the same. A node is on it at
+ * most once. */
 #include "engine/readers/xml_record.h"
 #include "engine/readers/xml_tree.h"
 
@@ -40,8 +41,9 @@ void xml_record_free(struct xml_record *x)
     free(x);
 }
 
-bool xml_record_open(struct xml_record **out, const struct mu_reader_setup *setup, const struct values *values,
-                     const struct xml_scope *scope, size_t ceiling, struct mu_error *err)
+bool xml_record_open(struct xml_record **out, const struct mu_reader_setup *setup,
+                     const struct values *values, const struct xml_scope *scope, size_t ceiling,
+                     struct mu_error *err)
 {
     MU_AUTO(xml_record_free) struct xml_record *x = calloc(1, sizeof(*x));
     if (!x)
@@ -78,8 +80,8 @@ static void take_attributes(struct xml_record *x, const struct xml_node *node, c
         struct slot *slot = &x->slots[x->tree.attributes[i].slot];
         for (const char *const *a = attributes; *a; a += 2) {
             const struct xml_qname name = xml_qname(a[0]);
-            if (!xml_name_is(&x->tree.attributes[i].name, &name, false, x->scope) || xml_is_declaration(a[0]) ||
-                slot->count++)
+            if (!xml_name_is(&x->tree.attributes[i].name, &name, false, x->scope) ||
+                xml_is_declaration(a[0]) || slot->count++)
                 continue;
             slot->from = x->texts.len;
             mu_text_puts(&x->texts, a[1]);
@@ -171,8 +173,9 @@ static struct mu_value value_of(const struct xml_record *x, size_t column, const
 {
     const struct slot *slot = &x->slots[place->slot];
     const struct mu_span texts = mu_text_span(&x->texts);
-    const struct mu_span text =
-        place->slot == x->tree.nodes[0].slot ? mu_text_span(&x->own) : mu_span(texts.at + slot->from, slot->len);
+    const struct mu_span text = place->slot == x->tree.nodes[0].slot
+                                    ? mu_text_span(&x->own)
+                                    : mu_span(texts.at + slot->from, slot->len);
     if (place->constant)
         return (struct mu_value){MU_VALUE_TEXT, place->text};
     if (slot->count > 1 || slot->container)

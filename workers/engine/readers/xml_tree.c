@@ -27,13 +27,18 @@ struct mu_span xml_path_step(struct mu_span *rest)
     return step;
 }
 
-static bool add_node(struct xml_tree *t, int32_t parent, struct xml_name name, int32_t index, struct mu_error *err)
+static bool add_node(struct xml_tree *t, int32_t parent, struct xml_name name, int32_t index,
+                     struct mu_error *err)
 {
     t->nodes = grown(t->pool, t->nodes, t->node_count, &t->node_room, sizeof(*t->nodes));
     if (!t->nodes)
         return mu_fail(err, MU_BROKEN, "out of memory");
-    t->nodes[t->node_count++] = (struct xml_node){.name = name, .parent = parent, .first = XML_TREE_NONE,
-                                                  .next = XML_TREE_NONE, .attribute = XML_TREE_NONE, .index = index,
+    t->nodes[t->node_count++] = (struct xml_node){.name = name,
+                                                  .parent = parent,
+                                                  .first = XML_TREE_NONE,
+                                                  .next = XML_TREE_NONE,
+                                                  .attribute = XML_TREE_NONE,
+                                                  .index = index,
                                                   .slot = t->slot_count++};
     return true;
 }
@@ -44,7 +49,8 @@ static bool same_name(const struct xml_name *a, const struct xml_name *b)
 }
 
 /* The child of *node with this name and index, made if it is new. */
-static bool step_down(struct xml_tree *t, int32_t *node, struct xml_name name, int32_t index, struct mu_error *err)
+static bool step_down(struct xml_tree *t, int32_t *node, struct xml_name name, int32_t index,
+                      struct mu_error *err)
 {
     int32_t *link = &t->nodes[*node].first;
     for (; *link != XML_TREE_NONE; link = &t->nodes[*link].next) {
@@ -78,7 +84,8 @@ static bool take_index(struct mu_span *step, int32_t *index)
     return true;
 }
 
-static bool add_attribute(struct xml_tree *t, int32_t node, struct xml_name name, int32_t *slot, struct mu_error *err)
+static bool add_attribute(struct xml_tree *t, int32_t node, struct xml_name name, int32_t *slot,
+                          struct mu_error *err)
 {
     for (int32_t i = t->nodes[node].attribute; i != XML_TREE_NONE; i = t->attributes[i].next) {
         if (!same_name(&t->attributes[i].name, &name))
@@ -86,7 +93,8 @@ static bool add_attribute(struct xml_tree *t, int32_t node, struct xml_name name
         *slot = t->attributes[i].slot;
         return true;
     }
-    t->attributes = grown(t->pool, t->attributes, t->attribute_count, &t->attribute_room, sizeof(*t->attributes));
+    t->attributes =
+        grown(t->pool, t->attributes, t->attribute_count, &t->attribute_room, sizeof(*t->attributes));
     if (!t->attributes)
         return mu_fail(err, MU_BROKEN, "out of memory");
     *slot = t->slot_count++;
@@ -106,8 +114,8 @@ static bool add_place(struct xml_tree *t, int32_t slot, const struct mapping_cho
 }
 
 /* The slot of an element or attribute. */
-static bool add_path(struct xml_tree *t, const struct mapping *m, const struct mapping_choice *c, int32_t *slot,
-                     struct mu_error *err)
+static bool add_path(struct xml_tree *t, const struct mapping *m, const struct mapping_choice *c,
+                     int32_t *slot, struct mu_error *err)
 {
     struct mu_span rest = c->path;
     int32_t node = 0;
@@ -153,7 +161,8 @@ static bool add_default(struct xml_tree *t, const struct mapping *m, const char 
            add_place(t, slot, NULL, err);
 }
 
-static bool add_column(struct xml_tree *t, const struct mu_reader_setup *setup, size_t column, struct mu_error *err)
+static bool add_column(struct xml_tree *t, const struct mu_reader_setup *setup, size_t column,
+                       struct mu_error *err)
 {
     struct mapping m;
     int32_t slot;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which places of a record element the pack's columns ask for, as a tree of element names, and for each column the
- * places in the order of its mapping. A path is A/B, A[2]/B, A/@x, @x, or `.` for the record's own text; without one
- * the child element, else the attribute, that has the column's name. A name without {namespace} is of any. */
+/* Which places of a record element the pack's columns ask for, as a tree of element names, and for each
+ * column the places in the order of its mapping. A path is A/B, A[2]/B, A/@x, @x, or `.` for the record's own
+ * text; without one the child element, else the attribute, that has the column's name. A name without
+ * {namespace} is of any. */
 #ifndef MU_XML_TREE_H
 #define MU_XML_TREE_H
 
@@ -29,7 +30,7 @@ struct xml_place {
     struct mu_span text;
 };
 struct xml_tree {
-    struct mu_pool *pool; /* holds all of it */
+    struct mu_pool *pool;   /* holds all of it */
     struct xml_node *nodes; /* the first is the record */
     size_t node_count, node_room;
     struct xml_attribute *attributes;
@@ -38,7 +39,7 @@ struct xml_tree {
     size_t place_count, place_room;
     struct xml_column { /* places[from, to) */
         size_t from, to;
-    } *columns;
+    } * columns;
     int32_t slot_count;
     bool spaces; /* a name has a namespace */
 };
