@@ -21,6 +21,7 @@ struct cutting {
     size_t size;
     uint32_t seed;
     bool empty_last; /* the end is told by an empty piece */
+    bool pauses;     /* after each record it is fed again from there on, in another piece */
 };
 static const struct cutting whole_cut = {.size = SIZE_MAX};
 
@@ -137,9 +138,15 @@ static void read_records(struct mu_reader *r, struct mu_span bytes, const struct
             json_array_append_new(records, record_json(r, &rec, &none));
             if (s->marks)
                 note_boundary(r, s->marks);
+            if (cut.pauses)
+                break;
         }
         free(copy);
         at += n;
+        if (got == MU_READ_RECORD) {
+            at = (size_t)mu_reader_position(r).byte_off;
+            continue;
+        }
         if (got == MU_READ_MORE && !last)
             continue;
         if (got == MU_READ_FAILED)
@@ -208,10 +215,16 @@ static void same_text(char *got, const char *want, const char *what, const char 
 static void same_in_pieces(const char *format, struct mu_span bytes, const struct mu_reader_setup *setup,
                            const char *name)
 {
-    const struct cutting cuts[] = {{.size = 1},  {.size = 2},
-                                   {.size = 3},  {.size = 7},
-                                   {.size = 64}, {.size = 1, .empty_last = true},
-                                   {.seed = 17}, {.seed = 99, .empty_last = true}};
+    const struct cutting cuts[] = {{.size = 1},
+                                   {.size = 2},
+                                   {.size = 3},
+                                   {.size = 7},
+                                   {.size = 64},
+                                   {.size = 1, .empty_last = true},
+                                   {.seed = 17},
+                                   {.seed = 99, .empty_last = true},
+                                   {.seed = 5, .pauses = true},
+                                   {.size = SIZE_MAX, .pauses = true}};
     char *want = text_of(read_all(format, bytes, setup, whole_cut, false));
     for (size_t i = 0; i < MU_COUNT(cuts); i++)
         same_text(text_of(read_all(format, bytes, setup, cuts[i], false)), want, "cutting", name, i);
