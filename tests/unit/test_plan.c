@@ -55,18 +55,22 @@ static void write_array(struct mu_text *out, int records)
     mu_text_puts(out, "\n]}, \"end\":true}\n");
 }
 
-/* In groups, some of which declare a namespace of their own: no shard begins there. */
+/* In groups, some of which have another name or namespace: no shard begins there. */
 static void write_xml(struct mu_text *out, int records)
 {
     static const char *const rows[] = {"<lei>5493001KJTIIGC8Y1R12</lei><note>fine</note>",
                                        "<lei>5493001KJTIIGC8Y1R13</lei>\n<note/>", "<note>&lt;</note>"};
-    mu_text_puts(out, "\n<?xml version=\"1.0\"?>\n<!-- s --><D xmlns=\"urn:s\">\n<G>");
+    static const char *const begins[] = {"<G>", "<G xmlns:q=\"urn:q\">", "<G>\n", "<H>"};
+    static const char *const ends[] = {"</G>", "</G>", "</G>\n", "</H>"};
+    mu_text_puts(out, "\n<?xml version=\"1.0\"?>\n<!-- s --><D xmlns=\"urn:s\">\n");
     for (int i = 0; i < records; i++) {
-        if (i && i % 7 == 0)
-            mu_text_puts(out, i % 3 ? "</G>\n<G>" : "</G><G xmlns:q=\"urn:q\">");
+        if (i % 7 == 0)
+            mu_text_puts(out, begins[i / 7 % 4]);
         mu_text_addf(out, "<r\n id='%d'>%s</r>", i, rows[i * 5 % 3]);
+        if (i % 7 == 6 || i + 1 == records)
+            mu_text_puts(out, ends[i / 7 % 4]);
     }
-    mu_text_puts(out, "</G></D>\n");
+    mu_text_puts(out, "</D>\n");
 }
 
 static const struct sample {
@@ -78,7 +82,7 @@ static const struct sample {
     {"{\"uri\":\"file:s\",\"name\":\"s\",\"format\":\"jsonl\"}", write_lines, "records 60 bad 15 "},
     {"{\"uri\":\"file:s\",\"name\":\"s\",\"format\":\"json\",\"record\":\"/data/rows\"}", write_array,
      "records 60 bad 15 "},
-    {"{\"uri\":\"file:s\",\"name\":\"s\",\"format\":\"xml\",\"record\":\"/{urn:s}D/G/r\"}", write_xml,
+    {"{\"uri\":\"file:s\",\"name\":\"s\",\"format\":\"xml\",\"record\":\"{urn:s}r\"}", write_xml,
      "records 60 bad 0 "},
 };
 

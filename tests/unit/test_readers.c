@@ -5,6 +5,9 @@
 #include "run_rig.h"
 
 #include "engine/pack.h"
+#include "engine/readers/encoding.h"
+
+#include <iconv.h>
 
 #define RECORDS 60
 #define FIELDS 4
@@ -79,6 +82,7 @@ static void put_xml(struct mu_text *out)
 {
     mu_text_puts(out, "<?xml version=\"1.0\"?>\n<rows xmlns:x=\"urn:x\">");
     for (int r = 0; r < RECORDS; r++) {
+        mu_text_puts(out, r == 20 ? "<more xmlns=\"urn:more\">" : r == 40 ? "</more>" : "");
         mu_text_puts(out, "\n <row id=\"");
         put_escaped(out, field(r, 0), 0);
         mu_text_puts(out, "\">");
@@ -111,7 +115,7 @@ static json_t *source_of(const char *format)
     json_t *source = json_pack("{s:s,s:s,s:s,s:[s]}", "uri", "file:rows", "name", "rows", "format", format,
                                "missing", "NA");
     if (strcmp(format, "xml") == 0)
-        json_object_set_new(source, "record", json_string("/rows/row"));
+        json_object_set_new(source, "record", json_string("row"));
     return source;
 }
 
@@ -177,8 +181,7 @@ static char *findings_of(const char *format)
     struct rig rig;
     struct mu_error err = {0};
     MU_AUTO(mu_text_free)
-    struct mu_text bytes = MU_TEXT(0),
-                   findings = MU_TEXT(0), summary = MU_TEXT(0), all = MU_TEXT(0);
+    struct mu_text bytes = MU_TEXT(0), findings = MU_TEXT(0), summary = MU_TEXT(0), all = MU_TEXT(0);
     put_all(format, &bytes);
     CHECK(open_rig(&rig, format, &err));
     rig_run(&rig, mu_text_span(&bytes), 100, &findings, &summary);
@@ -219,8 +222,7 @@ static void resume_everywhere(const char *format)
         struct mu_run *run = NULL;
         json_t *saved = NULL;
         MU_AUTO(mu_text_free)
-        struct mu_text got = MU_TEXT(0),
-                       state = MU_TEXT(0), again = MU_TEXT(0), end = MU_TEXT(0);
+        struct mu_text got = MU_TEXT(0), state = MU_TEXT(0), again = MU_TEXT(0), end = MU_TEXT(0);
         CHECK(rig_start(&rig, &run, mu_text_span(&bytes), 50, &err) &&
               rig_feed(run, mu_text_span(&bytes), bytes.len, 1000, k, &got, &err) &&
               mu_run_save(run, &state, &err) && mu_json_parse(&saved, mu_text_span(&state), 1 << 20, &err));
@@ -282,6 +284,36 @@ TAP_TEST(a_state_of_another_reader_is_refused)
         }
         json_decref(source);
     }
+}
+
+static void compare_with_system(enum encoding e)
+{
+    const iconv_t to_utf8 = iconv_open("UTF-8", encoding_name(e));
+    int undefined = 0;
+    for (int byte = 1; byte < 256; byte++) {
+        char from = (char)byte, *in = &from, want[8], got[8], *out = want;
+        size_t in_left = 1, out_left = sizeof(want), bad;
+        MU_AUTO(mu_text_free) struct mu_text back = MU_TEXT(0);
+        (void)iconv(to_utf8, NULL, NULL, NULL, NULL);
+        const bool defined = iconv(to_utf8, &in, &in_left, &out, &out_left) != (size_t)-1;
+        if (encoding_valid(e, mu_span(&from, 1), &bad) != defined)
+            TAP_FAIL("%s: byte %d", encoding_name(e), byte);
+        undefined += !defined;
+        if (!defined)
+            continue;
+        const struct mu_span utf8 = mu_span(got, encoding_decode(e, mu_span(&from, 1), got));
+        CHECK_SPAN(utf8, mu_span(want, sizeof(want) - out_left));
+        CHECK(encoding_encode(e, utf8, &back));
+        CHECK_SPAN(mu_text_span(&back), mu_span(&from, 1));
+    }
+    CHECK_INT(undefined, e == ENCODING_CP1252 ? 5 : 0);
+    (void)iconv_close(to_utf8);
+}
+
+TAP_TEST(every_byte_of_an_encoding_is_what_the_system_says)
+{
+    compare_with_system(ENCODING_LATIN1);
+    compare_with_system(ENCODING_CP1252);
 }
 
 TAP_TEST(timestamps_without_an_offset_get_that_of_the_source)

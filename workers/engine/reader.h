@@ -46,8 +46,8 @@ struct mu_reader;
  *   open; mu_reader_header until it is satisfied (CSV with a header reads it, JSON and XML look for the place
  * where the records begin; JSON Lines need none); mu_reader_seek to a position (the first record's, a
  * shard's, a checkpoint's); for a checkpoint's mu_reader_restore; mu_reader_feed chunks, mu_reader_next until
- * MU_READ_MORE, …; the last chunk with last = true. What is fed before MU_READ_MORE has been returned is the
- * rest of the same chunk, from mu_reader_position on. */
+ * MU_READ_MORE, …; the last chunk with last = true. What is fed before MU_READ_MORE has been returned
+ * begins at mu_reader_position. */
 /* NULL at the end: "csv", "json", …; for the registry and `unknown_format`. */
 const char *mu_reader_format(size_t index);
 /* MU_REJECTED: `unknown_format`; `bad_task` when an option is wrong or a column is mapped that the pack
