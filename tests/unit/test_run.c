@@ -422,6 +422,18 @@ TAP_TEST(a_source_that_the_pack_or_the_reader_cannot_use_is_refused_before_it_is
     refused_source("{\"format\":\"csv\",\"encoding\":\"ebcdic\"}", "/source/encoding", "ebcdic");
     refused_source("{\"format\":\"csv\",\"zone\":\"Europe/Paris\"}", "/source/zone", "no fixed offset");
     refused_source("{\"format\":\"parquet\"}", "/source/format", "\"parquet\" is not known");
+    refused_source("{\"format\":\"xml\"}", "/source/record", "names no element");
+    refused_source("{\"format\":\"xml\",\"record\":\"a:Tx\"}", "/source/record", "names no element");
+    refused_source("{\"format\":\"xml\",\"record\":\"Tx\",\"columns\":{\"isin\":\"/a\"}}",
+                   "/source/columns/isin", "want names below the record");
+    refused_source("{\"format\":\"json\",\"record\":\"data\"}", "/source/record", "want a JSON Pointer");
+    refused_source("{\"format\":\"jsonl\",\"columns\":{\"isin\":2}}", "/source/columns/isin", "want a path");
+    refused_source("{\"format\":\"ndjson\",\"header\":true}", "/source/header",
+                   "means nothing for JSON Lines");
+    refused_source("{\"format\":\"csv\",\"names\":[\"a\",\"a\"]}", "/source/names/1", "stands there twice");
+    refused_source("{\"format\":\"csv\",\"trailer\":\"\\n\"}", "/source/trailer", "printable ASCII");
+    refused_source("{\"format\":\"csv\",\"formats\":{\"isin\":\"DD.MM\"}}", "/source/formats/isin",
+                   "a date needs YYYY, MM and DD");
     refused_source("{\"format\":\"records\"}", "/source/format", "stand in a message");
     refused_source("{}", "/source/format", "is not known");
 }

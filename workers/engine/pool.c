@@ -54,6 +54,20 @@ void *mu_pool_get(struct mu_pool *pool, size_t size)
     return at;
 }
 
+void *mu_pool_more(struct mu_pool *pool, void *items, size_t count, size_t *room, size_t size)
+{
+    const size_t wider = *room ? *room * 2 : 16;
+    if (count < *room)
+        return items;
+    void *more = mu_pool_get(pool, wider * size);
+    if (!more)
+        return NULL;
+    if (count)
+        memcpy(more, items, count * size);
+    *room = wider;
+    return more;
+}
+
 char *mu_pool_text(struct mu_pool *pool, struct mu_span text)
 {
     char *copy = mu_pool_get(pool, text.len + 1);

@@ -35,21 +35,9 @@ bool json_pointer_token(struct mu_span *rest, char *to, size_t *len)
     return true;
 }
 
-/* One more of an array in the pool; the old one stays there until the pool goes. */
-static void *grown(struct mu_pool *pool, void *items, size_t count, size_t *room, size_t size)
-{
-    if (count < *room)
-        return items;
-    *room = *room ? *room * 2 : 16;
-    void *more = mu_pool_get(pool, *room * size);
-    if (more && count)
-        memcpy(more, items, count * size);
-    return more;
-}
-
 static bool add_node(struct json_tree *t, struct mu_span key, struct mu_error *err)
 {
-    t->nodes = grown(t->pool, t->nodes, t->node_count, &t->node_room, sizeof(*t->nodes));
+    t->nodes = mu_pool_more(t->pool, t->nodes, t->node_count, &t->node_room, sizeof(*t->nodes));
     if (!t->nodes)
         return mu_fail(err, MU_BROKEN, "out of memory");
     struct json_node *n = &t->nodes[t->node_count++];
@@ -121,7 +109,7 @@ static bool add_path(struct json_tree *t, const struct mapping *m, struct mu_spa
 
 static bool add_place(struct json_tree *t, int32_t node, const struct mapping_choice *c, struct mu_error *err)
 {
-    t->places = grown(t->pool, t->places, t->place_count, &t->place_room, sizeof(*t->places));
+    t->places = mu_pool_more(t->pool, t->places, t->place_count, &t->place_room, sizeof(*t->places));
     if (!t->places)
         return mu_fail(err, MU_BROKEN, "out of memory");
     t->places[t->place_count++] =

@@ -3,18 +3,6 @@
 
 #define POOL_CEILING ((size_t)16 << 20)
 
-/* One more of an array in the pool; the old one stays there until the pool goes. */
-static void *grown(struct mu_pool *pool, void *items, size_t count, size_t *room, size_t size)
-{
-    if (count < *room)
-        return items;
-    *room = *room ? *room * 2 : 16;
-    void *more = mu_pool_get(pool, *room * size);
-    if (more && count)
-        memcpy(more, items, count * size);
-    return more;
-}
-
 struct mu_span xml_path_step(struct mu_span *rest)
 {
     bool braced = false;
@@ -30,7 +18,7 @@ struct mu_span xml_path_step(struct mu_span *rest)
 static bool add_node(struct xml_tree *t, int32_t parent, struct xml_name name, int32_t index,
                      struct mu_error *err)
 {
-    t->nodes = grown(t->pool, t->nodes, t->node_count, &t->node_room, sizeof(*t->nodes));
+    t->nodes = mu_pool_more(t->pool, t->nodes, t->node_count, &t->node_room, sizeof(*t->nodes));
     if (!t->nodes)
         return mu_fail(err, MU_BROKEN, "out of memory");
     t->nodes[t->node_count++] = (struct xml_node){.name = name,
@@ -94,7 +82,7 @@ static bool add_attribute(struct xml_tree *t, int32_t node, struct xml_name name
         return true;
     }
     t->attributes =
-        grown(t->pool, t->attributes, t->attribute_count, &t->attribute_room, sizeof(*t->attributes));
+        mu_pool_more(t->pool, t->attributes, t->attribute_count, &t->attribute_room, sizeof(*t->attributes));
     if (!t->attributes)
         return mu_fail(err, MU_BROKEN, "out of memory");
     *slot = t->slot_count++;
@@ -105,7 +93,7 @@ static bool add_attribute(struct xml_tree *t, int32_t node, struct xml_name name
 
 static bool add_place(struct xml_tree *t, int32_t slot, const struct mapping_choice *c, struct mu_error *err)
 {
-    t->places = grown(t->pool, t->places, t->place_count, &t->place_room, sizeof(*t->places));
+    t->places = mu_pool_more(t->pool, t->places, t->place_count, &t->place_room, sizeof(*t->places));
     if (!t->places)
         return mu_fail(err, MU_BROKEN, "out of memory");
     t->places[t->place_count++] =
