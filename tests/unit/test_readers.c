@@ -380,7 +380,7 @@ TAP_TEST(a_format_must_fit_the_type_of_its_column)
 /* Bytes of a source with some of them changed, taken out or doubled. */
 static void spoil(struct mu_span bytes, uint32_t *seed, struct mu_text *out)
 {
-    static const char marks[] = "{}[]<>/\"\\,:=&;\n\r \0\xff\xc3x0-";
+    static const char marks[] = "{}[]<>/\"'\\,:=&;!?\n\r\t \0\xff\xc3\xbfxTa0-";
     const uint32_t faults = 1 + draw(seed) % 3;
     mu_text_add(out, bytes);
     for (uint32_t i = 0; i < faults && out->len > 1; i++) {
@@ -399,7 +399,8 @@ TAP_TEST(spoilt_sources_are_read_the_same_in_any_pieces_and_from_any_boundary)
         "{\"a\":\"1\",\"b\":[1,{\"a\":2}]}\n{\"a\":null,\"b\":\"\\u00e9\\n\"}\n\n{\"b\":-1.5e3}\n",
         "[{\"a\":\"1\",\"b\":[1,{\"a\":2}]} ,\n{\"a\":null,\"b\":\"\\u00e9\\n\"},{\"b\":-1.5e3}]\n",
         "<?xml version=\"1.0\"?>\n<D xmlns:x='urn:x'><L><Tx "
-        "a='1'><b>x&lt;y</b></Tx><x:Tx/></L>\n<L><Tx><a/><b>z</b></Tx></L></D>\n"};
+        "a='1'><b>x&lt;y</b></Tx><x:Tx/></L>\n<L><Tx><a/><b>z</b></Tx>"
+        "<Tx a=\"\xc3\xa9\" b='2'><b>\xe2\x82\xac 5\n</b></Tx><Tx/>\n<Tx><a><b>q</b></a></Tx></L></D>\n"};
     const char *columns[] = {"a", "b"};
     uint32_t seed = 20261127;
     for (size_t f = 0; f < MU_COUNT(formats); f++) {

@@ -150,7 +150,7 @@ static enum mu_read find(struct json *j, struct mu_span *record, struct mu_locat
 static enum mu_read jsonl_next(struct mu_reader *r, struct mu_record *out, struct mu_error *err)
 {
     struct json *j = &jsonl_of(r)->json;
-    struct mu_span line;
+    struct mu_span line = {NULL, 0};
     struct mu_position next;
     size_t used = 0, from = 0;
     const enum mu_read found = find(j, &line, &out->at, &next, err);
@@ -176,7 +176,7 @@ static enum mu_read jsonl_next(struct mu_reader *r, struct mu_record *out, struc
 static enum mu_read jsonl_skip(struct mu_reader *r, struct mu_locator *out, struct mu_error *err)
 {
     struct json *j = &jsonl_of(r)->json;
-    struct mu_span line;
+    struct mu_span line = {NULL, 0};
     struct mu_position next;
     const enum mu_read found = find(j, &line, out, &next, err);
     if (found == MU_READ_RECORD)

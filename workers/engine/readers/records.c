@@ -124,7 +124,7 @@ static void go_on(struct records *s, struct mu_span element, struct mu_locator *
 static enum mu_read records_next(struct mu_reader *r, struct mu_record *out, struct mu_error *err)
 {
     struct records *s = records_of(r);
-    struct mu_span element;
+    struct mu_span element = {NULL, 0};
     const enum mu_read found = find(s, &element, err);
     if (found != MU_READ_RECORD)
         return found;
@@ -135,7 +135,7 @@ static enum mu_read records_next(struct mu_reader *r, struct mu_record *out, str
 static enum mu_read records_skip(struct mu_reader *r, struct mu_locator *out, struct mu_error *err)
 {
     struct records *s = records_of(r);
-    struct mu_span element;
+    struct mu_span element = {NULL, 0};
     const enum mu_read found = find(s, &element, err);
     if (found == MU_READ_RECORD)
         go_on(s, element, out);

@@ -211,9 +211,14 @@ static enum mu_read find(struct xml *x, bool gather, struct mu_error *err)
             return MU_READ_MORE;
         if (!p->halted && !rest.len && x->part && !p->inside)
             return MU_READ_END;
-        if (!p->halted)
-            x->at = x->chunk.len;
-        got = xml_parser_run(p, rest, x->last, err);
+        size_t used = 0;
+        if (xml_parser_pass(p, rest, &used)) {
+            got = MU_READ_RECORD;
+        } else {
+            used = p->halted ? 0 : xml_parser_slice(p, rest);
+            got = xml_parser_run(p, mu_span(rest.at, used), x->last, err);
+        }
+        x->at += used;
     }
     if (got == MU_READ_RECORD)
         x->next = p->next;

@@ -4,7 +4,9 @@
 #include <assert.h>
 #include <expat.h>
 #include <inttypes.h>
+#include <strings.h>
 
+#define UNKNOWN_SLICE 1024            /* of a document whose records' name is not known yet */
 #define PART_EXTRA ((size_t)64 << 10) /* a tag or comment may be as long as a record, and this */
 
 static int64_t byte_now(const struct xml_parser *p)
@@ -94,8 +96,10 @@ static bool open_scope(struct xml_parser *p, const char *const *attributes)
 }
 
 /* Is the element a record, then it is inside from here on. */
-static void begin_record(struct xml_parser *p, const char *const *attributes)
+static void begin_record(struct xml_parser *p, const char *name, const char *const *attributes)
 {
+    if (!mu_copy_text(p->name, sizeof(p->name), mu_span_of(name)))
+        p->name[0] = '\0';
     p->locator =
         (struct mu_locator){.record_no = p->next.record_no, .byte_off = byte_now(p), .line = line_now(p)};
     if (p->find_first) {
@@ -121,10 +125,11 @@ static void start_outside(struct xml_parser *p, const char *name, const char *co
     }
     if (!xml_path_open(&p->path, p->open.depth - 1, name, &p->open.scope) || p->replaying) {
         p->moved = true;
+        p->name[0] = '\0';
         return;
     }
     xml_open_pop(&p->open);
-    begin_record(p, attributes);
+    begin_record(p, name, attributes);
 }
 
 static void XMLCALL on_start(void *data, const char *name, const char **given)
@@ -194,6 +199,7 @@ static void XMLCALL on_end(void *data, const char *name)
         xml_open_pop(&p->open);
         xml_path_close(&p->path, p->open.depth);
         p->moved = true;
+        p->name[0] = '\0';
         return;
     }
     if (p->depth == 0) {
@@ -314,6 +320,9 @@ bool xml_parser_init(struct xml_parser *p, const struct mu_reader_setup *setup, 
     p->limits = setup->limits;
     p->next = (struct mu_position){0, 1, 1};
     xml_open_init(&p->open);
+    p->plain = (struct xml_plain){.most_bytes = setup->limits.record_bytes,
+                                  .most_fields = setup->limits.fields,
+                                  .words = MU_TEXT(setup->limits.record_bytes + PART_EXTRA)};
     return xml_path_parse(&p->path, mu_json_span(setup->source, "record"), err) &&
            xml_record_open(&p->record, setup, values, &p->open.scope, ceiling, err);
 }
@@ -322,6 +331,7 @@ void xml_parser_fini(struct xml_parser *p)
 {
     xml_parser_drop(p);
     xml_record_free(p->record);
+    mu_text_free(&p->plain.words);
     xml_open_fini(&p->open);
     mu_text_free(&p->state);
 }
@@ -364,6 +374,7 @@ void xml_parser_drop(struct xml_parser *p)
         XML_ParserFree(p->expat);
     p->expat = NULL;
     p->halted = p->inside = p->found = false;
+    p->name[0] = '\0';
 }
 
 enum mu_read xml_parser_run(struct xml_parser *p, struct mu_span bytes, bool last, struct mu_error *err)
@@ -393,6 +404,43 @@ enum mu_read xml_parser_run(struct xml_parser *p, struct mu_span bytes, bool las
     if (p->final)
         return MU_READ_END;
     return within_limits(p, err) ? MU_READ_MORE : MU_READ_FAILED;
+}
+
+bool xml_parser_pass(struct xml_parser *p, struct mu_span bytes, size_t *used)
+{
+    size_t at = 0, len = 0;
+    int64_t lines = 0;
+    if (!p->name[0] || p->halted || p->told != p->next.byte_off || !p->open.depth)
+        return false;
+    for (; at < bytes.len && (bytes.at[at] == ' ' || bytes.at[at] == '\n' || bytes.at[at] == '\t'); at++)
+        lines += bytes.at[at] == '\n';
+    p->plain.utf8 = strncasecmp(p->encoding_name, "utf", 3) == 0;
+    p->plain.most_depth = XML_DEPTH_MAX - p->open.depth;
+    if (!xml_plain_read(&p->plain, mu_span(bytes.at + at, bytes.len - at), mu_span_of(p->name),
+                        p->gather ? p->record : NULL, &len))
+        return false;
+    p->locator = (struct mu_locator){.record_no = p->next.record_no,
+                                     .byte_off = p->next.byte_off + (int64_t)at,
+                                     .length = (int64_t)len,
+                                     .line = p->next.line + lines};
+    *used = at + len;
+    lines += p->plain.lines;
+    p->next =
+        (struct mu_position){p->next.byte_off + (int64_t)*used, p->next.record_no + 1, p->next.line + lines};
+    p->told += (int64_t)*used;
+    p->base_off += (int64_t)*used;
+    p->base_line += lines;
+    return true;
+}
+
+size_t xml_parser_slice(const struct xml_parser *p, struct mu_span bytes)
+{
+    char end[XML_RECORD_NAME_MAX + 4];
+    const int len = snprintf(end, sizeof(end), "</%s>", p->name);
+    if (!p->name[0])
+        return bytes.len < UNKNOWN_SLICE ? bytes.len : UNKNOWN_SLICE;
+    const char *at = memmem(bytes.at, bytes.len, end, (size_t)len);
+    return at ? (size_t)(at - bytes.at) + (size_t)len : bytes.len;
 }
 
 int64_t xml_parser_part(const struct xml_parser *p)

@@ -12,9 +12,11 @@
 #include "engine/reader.h"
 #include "engine/readers/xml_open.h"
 #include "engine/readers/xml_path.h"
+#include "engine/readers/xml_plain.h"
 #include "engine/readers/xml_record.h"
 
 #define XML_ENCODING_NAME_MAX 20
+#define XML_RECORD_NAME_MAX 128
 
 struct xml_parser {
     struct XML_ParserStruct *expat; /* NULL: not begun */
@@ -38,11 +40,13 @@ struct xml_parser {
     bool final;                  /* it has been told the end */
     bool replaying;              /* what is open, which is no news */
     struct xml_open open;
-    bool moved;    /* `open` is not as in `state` any more */
-    bool inside;   /* a record */
-    size_t depth;  /* of elements within it */
-    size_t fields; /* elements and attributes within it */
-    bool found;    /* it has just ended */
+    struct xml_plain plain;
+    char name[XML_RECORD_NAME_MAX]; /* of the last record, with its prefix; "": there is none here */
+    bool moved;                     /* `open` is not as in `state` any more */
+    bool inside;                    /* a record */
+    size_t depth;                   /* of elements within it */
+    size_t fields;                  /* elements and attributes within it */
+    bool found;                     /* it has just ended */
 };
 
 /* `values` is borrowed for life. On failure there is nothing to be freed. */
@@ -59,6 +63,11 @@ void xml_parser_drop(struct xml_parser *p); /* as before it was begun; what is k
 /* RECORD: one has ended, `halted` is true; go on without bytes. MORE: the bytes are taken. END: the document
  * is read whole. */
 enum mu_read xml_parser_run(struct xml_parser *p, struct mu_span bytes, bool last, struct mu_error *err);
+/* Between records, when the parser has nothing left to go on with: reads the next one without it, if it is a
+ * sibling of the last one and plain. True: as after RECORD, but not halted; *used bytes of them are spent. */
+MU_MUST bool xml_parser_pass(struct xml_parser *p, struct mu_span bytes, size_t *used);
+/* How much of these bytes to run the parser over, so that the record after the next one may be passed. */
+size_t xml_parser_slice(const struct xml_parser *p, struct mu_span bytes);
 /* After MORE: offset of the tag or text that is not whole yet, or of the next one. */
 int64_t xml_parser_part(const struct xml_parser *p);
 int64_t xml_parser_line(const struct xml_parser *p);
