@@ -377,16 +377,36 @@ TAP_TEST(a_format_must_fit_the_type_of_its_column)
     refused_format(MU_TYPE_TEXT, "DD.MM.YYYY hh:mm", NULL, NULL);
 }
 
-/* Bytes of a source with some of them changed, taken out or doubled. */
+/* Puts the word into the text. */
+static void splice(struct mu_text *out, size_t at, const char *word)
+{
+    MU_AUTO(mu_text_free) struct mu_text rest = MU_TEXT(0);
+    mu_text_add(&rest, mu_span(out->at + at, out->len - at));
+    mu_text_cut(out, at);
+    mu_text_puts(out, word);
+    mu_text_add(out, mu_text_span(&rest));
+}
+
+/* Bytes of a source with some of them changed, put in or cut off. */
 static void spoil(struct mu_span bytes, uint32_t *seed, struct mu_text *out)
 {
     static const char marks[] = "{}[]<>/\"'\\,:=&;!?\n\r\t \0\xff\xc3\xbfxTa0-";
+    static const char *const words[] = {"<!-- c -->",  "]]>",          " xmlns:x='urn:y'",
+                                        "&#13;",       "&amp;",        "<![CDATA[<a>]]>",
+                                        "<Tx/>",       "<Tx>",         "</Tx>",
+                                        " a='2'",      "\xef\xbf\xbf", "\xed\xa0\x80",
+                                        "\r\n",        "<?p?>",        "{\"a\":1},",
+                                        "\"\\ud800\"", "\"\"",         ",\"a\":[",
+                                        "<x:a>",       "</a ><a\n>"};
     const uint32_t faults = 1 + draw(seed) % 3;
     mu_text_add(out, bytes);
     for (uint32_t i = 0; i < faults && out->len > 1; i++) {
         const size_t at = draw(seed) % out->len;
-        if (draw(seed) % 3 == 0)
+        const uint32_t what = draw(seed) % 6;
+        if (what == 0)
             mu_text_cut(out, at + 1);
+        else if (what < 3)
+            splice(out, at, words[draw(seed) % MU_COUNT(words)]);
         else
             out->at[at] = marks[draw(seed) % (sizeof(marks) - 1)];
     }

@@ -30,6 +30,7 @@ size_t json_string_end(struct mu_span bytes, size_t at, bool *escapes, bool *bey
         at += 2;
         if (at > bytes.len)
             return bytes.len;
+        *beyond_ascii |= (unsigned char)bytes.at[at - 1] >= 0x80;
     }
 #endif
     for (; at < bytes.len; at++) {

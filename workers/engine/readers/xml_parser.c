@@ -165,6 +165,13 @@ static int64_t lines_within(const struct xml_parser *p)
     return lines;
 }
 
+static void note_over(struct xml_parser *p)
+{
+    p->over = !p->open.depth;
+    p->over_off = byte_now(p) + XML_GetCurrentByteCount(p->expat);
+    p->over_line = line_now(p) + lines_within(p);
+}
+
 static void end_record(struct xml_parser *p)
 {
     const int64_t end = byte_now(p) + XML_GetCurrentByteCount(p->expat);
@@ -179,6 +186,7 @@ static void end_record(struct xml_parser *p)
     if (p->moved)
         xml_parser_note_open(p);
     if (!p->open.depth) {
+        note_over(p);
         mu_text_reset(&p->state);
         mu_text_puts(&p->state, XML_OPEN_OVER);
     }
@@ -198,6 +206,8 @@ static void XMLCALL on_end(void *data, const char *name)
     if (!p->inside) {
         xml_open_pop(&p->open);
         xml_path_close(&p->path, p->open.depth);
+        if (!p->open.depth)
+            note_over(p);
         p->moved = true;
         p->name[0] = '\0';
         return;
@@ -281,7 +291,7 @@ static bool make_expat(struct xml_parser *p, const char *encoding, struct mu_err
     XML_SetUnknownEncodingHandler(p->expat, on_encoding, p);
     xml_open_clear(&p->open);
     p->path.matched = 0;
-    p->final = p->stopped = false;
+    p->final = p->stopped = p->over = false;
     return true;
 }
 
@@ -295,6 +305,11 @@ static void say_why(struct xml_parser *p, struct mu_error *err)
         mu_fail(err, MU_BROKEN, "out of memory");
     else if (beyond_limit(p, byte_now(p)))
         (void)too_long(p, err);
+    else if (p->over) /* expat's own words about it depend on the pieces it came in */
+        mu_reject(err, "source_unreadable", "",
+                  "the XML is broken: something stands behind the document (line %" PRId64 ", byte %" PRId64
+                  ")",
+                  p->over_line, p->over_off);
     else
         mu_reject(err, "source_unreadable", "", "the XML is broken: %s (line %" PRId64 ", byte %" PRId64 ")",
                   XML_ErrorString(code), line_now(p), byte_now(p));

@@ -40,6 +40,8 @@ struct xml_parser {
     bool final;                  /* it has been told the end */
     bool replaying;              /* what is open, which is no news */
     struct xml_open open;
+    bool over;                   /* the root has been closed, */
+    int64_t over_off, over_line; /* and what follows it stands here */
     struct xml_plain plain;
     char name[XML_RECORD_NAME_MAX]; /* of the last record, with its prefix; "": there is none here */
     bool moved;                     /* `open` is not as in `state` any more */
