@@ -383,6 +383,40 @@ TAP_TEST(more_different_values_than_are_kept_are_at_least_so_many)
     rig_close(&rig);
 }
 
+TAP_TEST(a_finding_tells_where_in_the_tree_its_record_stands)
+{
+    MU_AUTO(mu_text_free) struct mu_text findings = MU_TEXT(0), summary = MU_TEXT(0), array = MU_TEXT(0);
+    struct rig rig;
+    struct mu_error err = {0};
+    CHECK(rig_open(&rig, COLUMNS "{\"id\":\"R\",\"severity\":\"low\",\"expr\":\"side = 'BUY'\"}]}",
+                   "{\"format\":\"json\",\"name\":\"trades\",\"record\":\"/data/trades\"}", &err));
+    rig_run(&rig, mu_span_of("{\"data\":{\"trades\":[{\"side\":\"BUY\"},{\"side\":\"SELL\"}]}}"), SIZE_MAX, &findings, &summary);
+    mu_text_addf(&array, "[%s]", findings.at);
+    MU_AUTO(mu_json_free) json_t *found = json_loads(array.at, 0, NULL);
+    CHECK_TEXT(mu_json_text(json_object_get(finding_of(found, "R", 0), "evidence"), "path"), "/data/trades/1");
+    rig_close(&rig);
+}
+
+TAP_TEST(a_source_that_is_cut_off_is_seen_even_where_a_run_pauses)
+{
+    static const char whole[] = "[{\"side\":\"BUY\"},{\"side\":\"SELL\"}]";
+    struct rig rig;
+    struct mu_error err = {0};
+    CHECK(rig_open(&rig, COLUMNS "{\"id\":\"R\",\"severity\":\"low\",\"expr\":\"side = 'BUY'\"}]}",
+                   "{\"format\":\"json\",\"name\":\"trades\"}", &err));
+    for (size_t cut = 0; cut < 2; cut++) {
+        MU_AUTO(mu_text_free) struct mu_text findings = MU_TEXT(0);
+        const struct mu_span bytes_of = mu_span(whole, sizeof(whole) - 1 - cut);
+        struct mu_run *run = NULL;
+        struct mu_error why = {0};
+        CHECK(rig_start(&rig, &run, bytes_of, SIZE_MAX, &err));
+        CHECK(rig_feed(run, bytes_of, bytes_of.len, SIZE_MAX, 2, &findings, &why) == (cut == 0));
+        CHECK_TEXT(why.code, cut ? "source_unreadable" : "");
+        mu_run_free(run);
+    }
+    rig_close(&rig);
+}
+
 int main(void)
 {
     int status = tap_run();

@@ -8,15 +8,9 @@
 #define SUBJECT_BYTES 2048
 #define NUMBER_MAX 24
 
-void finding_writer_init(struct finding_writer *w, const struct mu_ready *ready, const struct mu_task *task,
-                         const struct mu_digest *source_digest, struct mu_frame *frame, struct mu_text *message)
+void finding_writer_init(struct finding_writer *w, const struct finding_setup *setup)
 {
-    *w = (struct finding_writer){.ready = ready,
-                                 .task = task,
-                                 .source_digest = source_digest,
-                                 .message = message,
-                                 .value = MU_TEXT(0),
-                                 .frame = frame};
+    *w = (struct finding_writer){.with = *setup, .value = MU_TEXT(0)};
 }
 
 void finding_writer_fini(struct finding_writer *w)
@@ -31,12 +25,12 @@ static void begin(struct finding_writer *w)
     if (w->begun)
         return;
     w->begun = true;
-    mu_digest_format(w->source_digest, w->source_hex);
+    mu_digest_format(w->with.source_digest, w->source_hex);
     mu_sha_init(&w->id_begin);
-    mu_sha_member(&w->id_begin, mu_span_of(w->task->id_text));
-    mu_digest_format(&w->ready->pack->digest, hex);
+    mu_sha_member(&w->id_begin, mu_span_of(w->with.task->id_text));
+    mu_digest_format(&w->with.ready->pack->digest, hex);
     mu_sha_member(&w->id_begin, mu_span_of(hex));
-    mu_digest_format(&w->ready->params_digest, hex);
+    mu_digest_format(&w->with.ready->params_digest, hex);
     mu_sha_member(&w->id_begin, mu_span_of(hex));
 }
 
@@ -56,7 +50,7 @@ static void write_id(const struct finding_writer *w, struct mu_text *out, const 
     mu_sha_member(&sha, mu_span("", 0));
     const struct mu_digest digest = mu_sha_end(&sha);
     char text[MU_ID_MAX];
-    mu_id_format(mu_id_derive(w->task->task_id, &digest), text);
+    mu_id_format(mu_id_derive(w->with.task->task_id, &digest), text);
     mu_text_puts(out, "{\"finding_id\":\"");
     mu_text_puts(out, text);
 }
@@ -66,9 +60,9 @@ static struct mu_sha begin_fingerprint(const struct finding_writer *w, const cha
 {
     struct mu_sha sha;
     mu_sha_init(&sha);
-    mu_sha_member(&sha, mu_span_of(w->ready->pack->name));
+    mu_sha_member(&sha, mu_span_of(w->with.ready->pack->name));
     mu_sha_member(&sha, mu_span_of(rule));
-    mu_sha_member(&sha, mu_span_of(w->task->source_name));
+    mu_sha_member(&sha, mu_span_of(w->with.task->source_name));
     return sha;
 }
 
@@ -86,11 +80,11 @@ static void end_fingerprint(const struct mu_sha *sha, struct mu_text *out)
 static void write_fingerprint(const struct finding_writer *w, struct mu_text *out, const char *rule,
                               const struct mu_record *rec, struct mu_span record_no)
 {
-    const struct mu_pack *pack = w->ready->pack;
+    const struct mu_pack *pack = w->with.ready->pack;
     struct mu_sha sha = begin_fingerprint(w, rule);
     if (pack->identity_count && !rec->bad) {
         for (size_t i = 0; i < pack->identity_count; i++)
-            mu_sha_member(&sha, rec->values[w->ready->identity[i]].text);
+            mu_sha_member(&sha, rec->values[w->with.ready->identity[i]].text);
     } else {
         mu_sha_member(&sha, mu_span_of(w->source_hex));
         mu_sha_member(&sha, record_no);
@@ -175,10 +169,10 @@ static void write_columns(struct finding_writer *w, struct mu_text *out, const s
     bool cut = false, first = true;
     mu_text_puts(out, ",\"evidence\":{\"columns\":{");
     for (size_t i = 0; i < rule->column_count; i++) {
-        const struct mu_column *column = &w->ready->pack->columns[rule->columns[i]];
+        const struct mu_column *column = &w->with.ready->pack->columns[rule->columns[i]];
         const struct mu_value *value = &rec->values[rule->columns[i]];
-        mu_text_reset(w->message);
-        if (value->text.at && !shown(column->mask, value->text, w->message))
+        mu_text_reset(w->with.message);
+        if (value->text.at && !shown(column->mask, value->text, w->with.message))
             continue;
         if (!first)
             mu_text_putc(out, ',');
@@ -186,13 +180,24 @@ static void write_columns(struct finding_writer *w, struct mu_text *out, const s
         mu_text_add_json(out, mu_span_of(column->name));
         mu_text_putc(out, ':');
         if (value->text.at)
-            mu_text_add_json(out, cut_to(mu_text_span(w->message), EVIDENCE_BYTES, &cut));
+            mu_text_add_json(out, cut_to(mu_text_span(w->with.message), EVIDENCE_BYTES, &cut));
         else
             mu_text_puts(out, "null");
     }
     mu_text_putc(out, '}');
     if (cut)
         mu_text_puts(out, ",\"cut\":true");
+}
+
+/* Of formats whose records lie in a tree. */
+static void write_path(struct finding_writer *w, struct mu_text *out, const struct mu_record *rec)
+{
+    mu_text_reset(w->with.message);
+    mu_reader_path(w->with.reader, rec, w->with.message);
+    if (!w->with.message->len)
+        return;
+    mu_text_puts(out, ",\"path\":");
+    mu_text_add_json(out, mu_text_span(w->with.message));
 }
 
 /* A computed value as it may be told: null if it is missing. False: not at all. */
@@ -207,10 +212,10 @@ static bool write_value(struct finding_writer *w, struct mu_text *out, enum mu_t
         return true;
     mu_text_reset(&w->value);
     mu_xvalue_format(type, v, &w->value);
-    mu_text_reset(w->message);
-    if (!shown(mask, mu_text_span(&w->value), w->message))
+    mu_text_reset(w->with.message);
+    if (!shown(mask, mu_text_span(&w->value), w->with.message))
         return false;
-    mu_text_add_json(out, cut_to(mu_text_span(w->message), EVIDENCE_BYTES, cut));
+    mu_text_add_json(out, cut_to(mu_text_span(w->with.message), EVIDENCE_BYTES, cut));
     return true;
 }
 
@@ -228,7 +233,7 @@ static void write_values(struct finding_writer *w, struct mu_text *out, const st
             mu_text_putc(out, ',');
         mu_text_add_json(out, mu_span_of(named->name));
         mu_text_putc(out, ':');
-        if (write_value(w, out, named->expr->type, mu_eval(rule->evidence[i], w->frame), rule->evidence_masks[i], &cut))
+        if (write_value(w, out, named->expr->type, mu_eval(rule->evidence[i], w->with.frame), rule->evidence_masks[i], &cut))
             first = false;
         else
             mu_text_cut(out, before);
@@ -246,8 +251,8 @@ static void add_masked(struct finding_writer *w, enum mu_type type, const struct
         mu_xvalue_format(type, v, &w->value);
     else
         mu_text_puts(&w->value, v->state == MU_VALUE_MISSING ? "(missing)" : "(invalid)");
-    if (!shown(v->state == MU_VALUE_TEXT ? mask : MU_MASK_NONE, mu_text_span(&w->value), w->message))
-        mu_text_puts(w->message, "****");
+    if (!shown(v->state == MU_VALUE_TEXT ? mask : MU_MASK_NONE, mu_text_span(&w->value), w->with.message))
+        mu_text_puts(w->with.message, "****");
 }
 
 /* The text that {name} of a rule's message stands for: evidence, a key of the group at hand, a column, or a
@@ -255,12 +260,12 @@ static void add_masked(struct finding_writer *w, enum mu_type type, const struct
 static bool add_named(struct finding_writer *w, const struct ready_rule *rule, const struct mu_record *rec,
                       const struct mu_xvalue *keys, struct mu_span name)
 {
-    const struct mu_pack *pack = w->ready->pack;
+    const struct mu_pack *pack = w->with.ready->pack;
     for (size_t i = 0; i < rule->rule->evidence_count; i++) {
         const struct mu_named_expr *named = &rule->rule->evidence[i];
         if (!mu_span_is(name, named->name))
             continue;
-        add_masked(w, named->expr->type, mu_eval(rule->evidence[i], w->frame), rule->evidence_masks[i]);
+        add_masked(w, named->expr->type, mu_eval(rule->evidence[i], w->with.frame), rule->evidence_masks[i]);
         return true;
     }
     for (size_t i = 0; keys && i < rule->rule->group->key_count; i++) {
@@ -272,31 +277,31 @@ static bool add_named(struct finding_writer *w, const struct ready_rule *rule, c
     }
     const int column = rec ? mu_pack_column(pack, name) : -1;
     if (column >= 0) {
-        if (!shown(pack->columns[column].mask, rec->values[column].text, w->message))
-            mu_text_puts(w->message, "****");
+        if (!shown(pack->columns[column].mask, rec->values[column].text, w->with.message))
+            mu_text_puts(w->with.message, "****");
         return true;
     }
     char key[64];
     const json_t *param =
-        mu_copy_text(key, sizeof(key), name) ? json_object_get(w->ready->params, key) : NULL;
+        mu_copy_text(key, sizeof(key), name) ? json_object_get(w->with.ready->params, key) : NULL;
     if (param)
-        mu_text_puts(w->message, json_string_value(param));
+        mu_text_puts(w->with.message, json_string_value(param));
     return param != NULL;
 }
 
 static struct mu_span fill_template(struct finding_writer *w, const struct ready_rule *rule,
                                     const struct mu_record *rec, const struct mu_xvalue *keys)
 {
-    mu_text_reset(w->message);
+    mu_text_reset(w->with.message);
     for (const char *at = rule->rule->message; *at;) {
         const char *end = *at == '{' ? strchr(at, '}') : NULL;
         if (end && add_named(w, rule, rec, keys, mu_span(at + 1, (size_t)(end - at - 1)))) {
             at = end + 1;
             continue;
         }
-        mu_text_putc(w->message, *at++);
+        mu_text_putc(w->with.message, *at++);
     }
-    return mu_text_span(w->message);
+    return mu_text_span(w->with.message);
 }
 
 /* For rules that say nothing of their own. */
@@ -306,10 +311,10 @@ static struct mu_span usual_message(struct finding_writer *w, const struct ready
         return mu_span_of(rule->rule->title);
     if (!rule->rule->expr_text)
         return mu_span_of(rule->rule->check->title);
-    mu_text_reset(w->message);
-    mu_text_puts(w->message, "expected: ");
-    mu_text_puts(w->message, rule->rule->expr_text);
-    return mu_text_span(w->message);
+    mu_text_reset(w->with.message);
+    mu_text_puts(w->with.message, "expected: ");
+    mu_text_puts(w->with.message, rule->rule->expr_text);
+    return mu_text_span(w->with.message);
 }
 
 /* The check's own sentence may quote the value, so it is not told of columns that are masked. */
@@ -336,6 +341,7 @@ void finding_write(struct finding_writer *w, struct mu_text *out, const struct r
     write_begin(w, out, rule->rule->id, rec, rule->head, warn, rule->rule->mode == MU_MODE_SHADOW);
     mu_text_add_json(out, cut_to(message_of(w, rule, rec, NULL, message), MESSAGE_BYTES, &cut));
     write_columns(w, out, rule, rec);
+    write_path(w, out, rec);
     write_values(w, out, rule);
     write_lists(out, rule);
     mu_text_puts(out, "}}");
@@ -435,12 +441,12 @@ static struct mu_span message_about(struct finding_writer *w, const struct ready
     if (rule->rule->message && found->keys)
         return fill_template(w, rule, NULL, found->keys);
     if (rule->rule->has_mostly) {
-        mu_text_reset(w->message);
-        mu_text_addf(w->message, "%" PRId64 " of %" PRId64 " records pass, at least %s of them should: %s",
+        mu_text_reset(w->with.message);
+        mu_text_addf(w->with.message, "%" PRId64 " of %" PRId64 " records pass, at least %s of them should: %s",
                      found->records - found->failed, found->records, rule->rule->mostly_text,
                      rule->rule->title ? rule->rule->title : rule->rule->expr_text ? rule->rule->expr_text
                                                                                   : rule->rule->check->title);
-        return mu_text_span(w->message);
+        return mu_text_span(w->with.message);
     }
     return usual_message(w, rule);
 }
@@ -475,8 +481,10 @@ void finding_write_bad_record(struct finding_writer *w, struct mu_text *out,
     static const char head[] =
         "\"rule\":\"" MU_BAD_RECORD_RULE "\",\"severity\":\"" MU_BAD_RECORD_SEVERITY "\"";
     write_begin(w, out, MU_BAD_RECORD_RULE, rec, head, false, false);
-    mu_text_reset(w->message);
-    mu_text_addf(w->message, "%s (line %" PRId64 ", byte %" PRId64 ")", rec->bad, rec->at.line, rec->bad_at);
-    mu_text_add_json(out, mu_text_span(w->message));
-    mu_text_puts(out, ",\"evidence\":{\"columns\":{}}}");
+    mu_text_reset(w->with.message);
+    mu_text_addf(w->with.message, "%s (line %" PRId64 ", byte %" PRId64 ")", rec->bad, rec->at.line, rec->bad_at);
+    mu_text_add_json(out, mu_text_span(w->with.message));
+    mu_text_puts(out, ",\"evidence\":{\"columns\":{}");
+    write_path(w, out, rec);
+    mu_text_puts(out, "}}");
 }

@@ -8,23 +8,25 @@
 #define MU_BAD_RECORD_RULE "DQ.RECORD"
 #define MU_BAD_RECORD_SEVERITY "high"
 
-/* What all findings of a run have in common. */
-struct finding_writer {
+/* What all findings of a run have in common; borrowed for as long as findings are written. */
+struct finding_setup {
     const struct mu_ready *ready;
     const struct mu_task *task;
     const struct mu_digest *source_digest;
-    struct mu_text *message; /* scratch */
-    struct mu_text value;    /* scratch: of one value, before it is masked */
-    struct mu_frame *frame;  /* in which evidence is computed: about the record or group at hand */
+    const struct mu_reader *reader; /* knows the path of a record */
+    struct mu_frame *frame;         /* in which evidence is computed: about the record or group at hand */
+    struct mu_text *message;        /* scratch */
+};
+struct finding_writer {
+    struct finding_setup with;
+    struct mu_text value; /* scratch: of one value, before it is masked */
     /* made at the first finding: most tasks have none */
     bool begun;
     char source_hex[MU_DIGEST_HEX];
     struct mu_sha id_begin; /* over task id, pack digest, params digest */
 };
 
-/* All is borrowed for as long as findings are written. */
-void finding_writer_init(struct finding_writer *w, const struct mu_ready *ready, const struct mu_task *task,
-                         const struct mu_digest *source_digest, struct mu_frame *frame, struct mu_text *message);
+void finding_writer_init(struct finding_writer *w, const struct finding_setup *setup);
 void finding_writer_fini(struct finding_writer *w);
 /* Appends one finding, after a comma if there is something before it. `message` is the check's own sentence.
  */

@@ -140,8 +140,15 @@ bool mu_run_open(struct mu_run **out, const struct mu_run_setup *setup, struct m
         return mu_fail(err, MU_BROKEN, "out of memory");
     run->drain = setup->drain;
     run->drain_context = setup->drain_context;
-    finding_writer_init(&run->writer, run->ready, run->task, &run->source_digest, &run->frame, &run->message);
-    if (!mu_frame_init(&run->frame, run->ready->slots, err) || !open_reader(run, setup, err) || !begin_rules(run, err))
+    if (!mu_frame_init(&run->frame, run->ready->slots, err) || !open_reader(run, setup, err))
+        return false;
+    finding_writer_init(&run->writer, &(struct finding_setup){.ready = run->ready,
+                                                              .task = run->task,
+                                                              .source_digest = &run->source_digest,
+                                                              .reader = run->reader,
+                                                              .frame = &run->frame,
+                                                              .message = &run->message});
+    if (!begin_rules(run, err))
         return false;
     *out = MU_GIVE(run);
     return true;
@@ -269,6 +276,12 @@ static bool judge(struct mu_run *run, struct mu_record *rec, struct mu_error *er
     return true;
 }
 
+/* Does the record just judged end where the source does? */
+static bool is_end(const struct mu_run *run, size_t chunk_len, bool last)
+{
+    return last && mu_reader_position(run->reader).byte_off == run->fed + (int64_t)chunk_len;
+}
+
 /* Stops at the boundary behind the record just judged. */
 static bool pause(struct mu_run *run, size_t chunk_len, size_t *used)
 {
@@ -292,7 +305,8 @@ bool mu_run_feed(struct mu_run *run, struct mu_span chunk, bool last, int64_t ma
                 return false;
             if (!mu_text_ok(&run->findings, err) || !mu_text_ok(&run->message, err))
                 return false;
-            if (run->records == stop || run->findings.len >= FINDINGS_SOFT)
+            /* at the very end the reader is asked once more: it may miss something there */
+            if ((run->records == stop || run->findings.len >= FINDINGS_SOFT) && !is_end(run, chunk.len, last))
                 return pause(run, chunk.len, used);
             break;
         case MU_READ_MORE:

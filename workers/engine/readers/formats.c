@@ -118,6 +118,9 @@ static const char *fits_type(const struct formats *all, const struct format *f, 
             return "the column holds timestamps: the format has YYYY, MM, DD, hh and mm";
         return f->utc || all->offset[0] ? NULL
                                         : "a time needs an offset: end the format with Z, or name a \"zone\"";
+    case MU_TYPE_DURATION:
+    case MU_TYPE_MISSING:
+        break; /* no column is of these */
     }
     return NULL;
 }
