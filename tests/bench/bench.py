@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """./run bench [CASE...]: measures, as ratios in one run. Cases: bare (the yardstick: the broker and database moves of a
 queue without muster's code), pipeline (small tasks submitted by one client until every outcome is in PostgreSQL), latency
-(single submissions at low load, to the visible row), scan (a large CSV under three identifier rules, in one process), idle
+(single submissions at low load, to the visible row), scan (every format under rules, in one process: tests/bench/scan.py), idle
 (an agent with nothing to do). Prints a table and writes bench.json beside the programs."""
 import json
 import os
@@ -15,10 +15,10 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 BUILD = os.environ.setdefault("MUSTER_BUILD", os.path.join(ROOT, "build-release"))
 sys.path.insert(0, os.path.join(ROOT, "tests", "live"))
 
+import scan as scan_case  # noqa: E402
 from harness import Site, wait_until  # noqa: E402
 
 TASKS = int(os.environ.get("MUSTER_BENCH_TASKS", "200000"))
-SCAN_BYTES = int(os.environ.get("MUSTER_BENCH_BYTES", str(10 ** 9)))
 ROUNDS = int(os.environ.get("MUSTER_BENCH_ROUNDS", "3"))
 RECORD = {"isin": "US0378331005", "lei": "5493001KJTIIGC8Y1R12", "currency": "EUR"}
 results = []
@@ -27,7 +27,7 @@ results = []
 def note(case, what, value, unit, against=None):
     results.append({"case": case, "what": what, "value": value, "unit": unit, "ratio": against})
     ratio = f"{against:8.2f}" if against is not None else ""
-    print(f"{case:10} {what:44} {value:>14,.2f} {unit:10} {ratio}", flush=True)
+    print(f"{case:10} {what:46} {value:>14,.2f} {unit:10} {ratio}", flush=True)
 
 
 def run_bare(site):
@@ -116,44 +116,7 @@ def latency(_):
 
 
 def scan(_):
-    site = Site()
-    try:
-        data = os.path.join(site.sources, "scan.csv")
-        subprocess.run([os.path.join(BUILD, "tests", "muster-generate"), "--bytes", str(SCAN_BYTES), data], check=True)
-        pack = os.path.join(site.dir, "three.json")
-        with open(pack, "w") as f:
-            json.dump({"muster_pack": 1, "pack": "three", "version": "1.0.0", "title": "three identifier rules",
-                       "columns": {c: {"type": "text"} for c in ("isin", "lei", "mic")}, "lists": {"isin": "isin-prefix@2024.1", "mic": "mic"},
-                       "rules": [{"id": f"T.{c.upper()}", "severity": "high", "check": c, "with": {"column": c}} for c in ("isin", "lei", "mic")]}, f)
-        got = subprocess.run([os.path.join(BUILD, "tests", "bench-scan"), data, pack, os.path.join(BUILD, "workers", "lists"), "3"],
-                             capture_output=True, text=True)
-        if got.returncode:
-            sys.exit(f"bench-scan: {got.stderr}")
-        figures = json.loads(got.stdout.splitlines()[-1])
-        wc = time.monotonic()
-        subprocess.run(["wc", "-l", data], check=True, stdout=subprocess.DEVNULL)
-        wc = SCAN_BYTES / 1e6 / (time.monotonic() - wc)
-        ours = None
-        for key, value in figures.items():
-            if isinstance(value, (int, float)) and "mb" in key.lower():
-                note("scan", key, value, "MB/s")
-                ours = ours or value
-        note("scan", "wc -l of the same file", wc, "MB/s", wc / ours if ours else None)
-        sample = python_sample(data)
-        if sample:
-            note("scan", "python3 with python3-stdnum, 20,000 rows", sample, "MB/s", sample / ours if ours else None)
-    finally:
-        site.close()
-
-
-def python_sample(data):
-    """What one would write in an hour: csv and stdnum. None without it."""
-    script = ("import csv,sys,time\nfrom stdnum import isin,lei\nb=time.process_time()\nn=0\n"
-              "with open(sys.argv[1],newline='') as f:\n r=csv.DictReader(f)\n for i,row in enumerate(r):\n"
-              "  isin.is_valid(row['isin']); lei.is_valid(row['lei']); row['mic'] in {'XLON'}; n+=sum(map(len,filter(None,row.values())))+12\n"
-              "  if i==20000: break\nprint(n/1e6/(time.process_time()-b))")
-    got = subprocess.run(["/usr/bin/python3", "-c", script, data], capture_output=True, text=True)
-    return float(got.stdout) if got.returncode == 0 else None
+    scan_case.scan(BUILD, note)
 
 
 def idle(_):
@@ -176,14 +139,14 @@ def main(words):
     if unknown:
         print(f"unknown case {unknown[0]}", file=sys.stderr)
         return 2
-    print(f"{'case':10} {'what':44} {'value':>14} {'unit':10} {'ratio':>8}")
+    print(f"{'case':10} {'what':46} {'value':>14} {'unit':10} {'ratio':>8}")
     if "bare" in cases or "pipeline" in cases:
         bare_and_pipeline(cases)
     for case in ("latency", "scan", "idle"):
         if case in cases:
             globals()[case](case)
     with open(os.path.join(BUILD, "bench.json"), "w") as f:
-        json.dump({"cores": os.cpu_count(), "tasks": TASKS, "bytes": SCAN_BYTES, "results": results}, f, indent=1)
+        json.dump({"cores": os.cpu_count(), "tasks": TASKS, "bytes": scan_case.BYTES, "results": results}, f, indent=1)
     return 0
 
 
