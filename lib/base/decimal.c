@@ -164,19 +164,19 @@ bool mu_decimal_parse(struct mu_span text, struct mu_decimal *out)
     }
     if (digits == 0)
         return false;
-    u128 limit = power10(DIGITS_MAX), value = 0;
+    const u128 most = power10(DIGITS_MAX - 1); /* from here on there is no room for one more digit */
+    u128 value = 0;
     int scale = 0;
     for (size_t i = first; i < text.len; i++) {
         if (i == point)
             continue;
         bool after = point != SIZE_MAX && i > point;
-        u128 next = value * 10 + (u128)(text.at[i] - '0'); /* below 10^39, which fits */
-        if (next >= limit || (after && scale == SCALE_MAX)) {
+        if (value >= most || (after && scale == SCALE_MAX)) {
             if (i < significant)
                 return false;
             break;
         }
-        value = next;
+        value = value * 10 + (u128)(text.at[i] - '0');
         scale += after;
     }
     *out = (struct mu_decimal){negative ? -(mu_i128)value : (mu_i128)value, scale};

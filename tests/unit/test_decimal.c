@@ -53,6 +53,19 @@ TAP_TEST(thirty_eight_digits_fit_and_thirty_nine_do_not)
                "99999999999999999999999999999999999999");
 }
 
+/* A digit more than fits would go beyond 128 bits for some of these, and come out as a small number. */
+TAP_TEST(whatever_the_first_digit_is_thirty_nine_do_not_fit)
+{
+    for (char digit = '1'; digit <= '9'; digit++) {
+        char text[96] = "0", want[48];
+        memset(text + 1, digit, 39);
+        CHECK_TEXT(canonical(text), "refused");
+        (void)snprintf(text, sizeof(text), "%c7615.%060d", digit, 0);
+        (void)snprintf(want, sizeof(want), "%c7615", digit);
+        CHECK_TEXT(canonical(text), want);
+    }
+}
+
 TAP_TEST(the_scale_is_as_written)
 {
     struct mu_decimal d;
