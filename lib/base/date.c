@@ -25,6 +25,9 @@ static void civil_from_days(int32_t days, int *year, int *month, int *day)
     *year = year_of_era + era * 400 + (*month <= 2);
 }
 
+#define FIRST_SECOND (INT64_C(-719162) * 86400)      /* 0001-01-01T00:00:00Z */
+#define LAST_SECOND (INT64_C(2932897) * 86400 - 1) /* 9999-12-31T23:59:59Z */
+
 /* `count` digits at `at` as a number, or -1. */
 static int digits(const char *at, size_t count)
 {
@@ -118,7 +121,7 @@ bool mu_rfc3339_parse(struct mu_span text, int64_t *wall_us)
     int64_t micros = 0;
     if (t[at] == '.') {
         size_t count = 0;
-        for (at++; at < text.len && t[at] >= '0' && t[at] <= '9'; at++, count++)
+        for (at++; at < text.len && count < 7 && t[at] >= '0' && t[at] <= '9'; at++, count++)
             micros = micros * 10 + (t[at] - '0');
         if (count < 1 || count > 6)
             return false;
@@ -129,6 +132,8 @@ bool mu_rfc3339_parse(struct mu_span text, int64_t *wall_us)
     if (!parse_offset(mu_span(t + at, text.len - at), &offset))
         return false;
     int64_t seconds = ((int64_t)days * 24 + hour) * 3600 + ((int64_t)minute - offset) * 60 + second;
+    if (seconds < FIRST_SECOND || seconds > LAST_SECOND)
+        return false;
     *wall_us = seconds * 1000000 + micros;
     return true;
 }

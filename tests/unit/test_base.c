@@ -81,7 +81,10 @@ TAP_TEST(timestamps_and_dates_keep_their_meaning)
     mu_rfc3339_format(us, out);
     CHECK_TEXT(out, "1969-12-31T23:59:59.000000Z");
     static const char *const wrong[] = {"2026-11-24T09:48:08", "2026-02-30T00:00:00Z", "2026-11-24T23:59:60Z",
-                                        "2026-11-24T09:48:08.1234567Z", "2026-11-24 09:48:08Z", "0000-01-01T00:00:00Z"};
+                                        "2026-11-24T09:48:08.1234567Z", "2026-11-24 09:48:08Z", "0000-01-01T00:00:00Z",
+                                        /* its form in UTC would be of a year that is none */
+                                        "0001-01-01T00:00:00+00:01", "9999-12-31T23:59:59-00:01",
+                                        "2026-11-24T09:48:08.12345678901234567890123456789Z"};
     for (size_t i = 0; i < MU_COUNT(wrong); i++)
         CHECK(!mu_rfc3339_parse(mu_span_of(wrong[i]), &us));
     int32_t days;
