@@ -87,7 +87,6 @@ bool csv_header(struct mu_reader *r, struct mu_span chunk, bool last, bool *done
         if (record.len && record.at[record.len - 1] == CSV_DOS_END)
             used--;
     }
-    *done = true;
     c->row.next = c->head_from;
     c->row.lines = 0;
     if (used) {
@@ -112,5 +111,6 @@ bool csv_header(struct mu_reader *r, struct mu_span chunk, bool last, bool *done
     else
         *first = (struct mu_position){(int64_t)c->head_from, 1, 1};
     c->next = *first;
+    *done = true;
     return true;
 }
