@@ -24,7 +24,9 @@ bool mu_syntax_wrong(struct mu_error *err, const char *pointer, struct mu_span t
     va_end(args);
     if (at >= text.len)
         return mu_reject(err, "invalid", pointer, "at the end of the expression: %s", what);
-    const size_t shown = end - at < 40 ? end - at : 40;
+    size_t shown = end - at < 40 ? end - at : 40;
+    while (at + shown < text.len && ((unsigned char)text.at[at + shown] & 0xC0) == 0x80) /* characters are shown whole */
+        shown++;
     return mu_reject(err, "invalid", pointer, "character %zu, at \"%.*s\": %s", at + 1, (int)shown,
                      text.at + at, what);
 }
