@@ -32,7 +32,8 @@ bool mu_json_bool(const json_t *object, const char *key, bool otherwise);
 
 /* The exact bytes of the value of `key` in the object that `document` is, white space around it left out; and of
  * each element of an array. The bytes must have passed mu_json_parse before (this walks, it does not validate).
- * A task's digest is taken over these bytes, never over a re-serialisation. */
+ * A task's digest is taken over these bytes, never over a re-serialisation. A key that is written with escapes is not
+ * found. */
 MU_MUST bool mu_json_raw(struct mu_span document, const char *key, struct mu_span *value);
 /* Walks an array: *rest starts as the array's bytes; false when there is no element left. */
 MU_MUST bool mu_json_next_element(struct mu_span *rest, struct mu_span *element);

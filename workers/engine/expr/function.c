@@ -100,11 +100,13 @@ static const struct mu_function table[] = {
     PLAIN("upper", "t", 't', mu_run_upper, "upper(text)", "upper(side) = 'BUY'"),
     VALID("uti", NULL, NULL, "uti_valid(uti)"),
     PLAIN("weekday", "d", 'n', mu_run_weekday, "weekday(date)", "weekday(settled) <= 5"),
+    {.name = NULL}, /* so that there is always a row behind those of a name */
 };
+#define TABLE_ROWS (MU_COUNT(table) - 1)
 
 const struct mu_function *mu_function_find(struct mu_span name)
 {
-    for (size_t i = 0; i < MU_COUNT(table); i++)
+    for (size_t i = 0; i < TABLE_ROWS; i++)
         if (mu_span_is(name, table[i].name))
             return &table[i];
     return NULL;
@@ -112,5 +114,5 @@ const struct mu_function *mu_function_find(struct mu_span name)
 
 const struct mu_function *mu_function_at(size_t index)
 {
-    return index < MU_COUNT(table) ? &table[index] : NULL;
+    return index < TABLE_ROWS ? &table[index] : NULL;
 }

@@ -35,7 +35,8 @@ struct mu_function {
     const char *alias, *list;  /* list that the check looks into: its alias, and what it is if the pack names none */
 };
 
-/* The rows of a name begin at the one returned and follow each other; NULL: there is none. */
+/* The rows of a name begin at the one returned and follow each other, until one of another name or of none. NULL: there
+ * is no such function. */
 const struct mu_function *mu_function_find(struct mu_span name);
 const struct mu_function *mu_function_at(size_t index); /* NULL at the end */
 
