@@ -162,7 +162,7 @@ static const char *rig_compute(struct rig *r, const char *text)
 struct rig_case {
     const char *expression, *want;
 };
-static void rig_cases(const struct rig_case *cases, size_t count)
+__attribute__((unused)) static void rig_cases(const struct rig_case *cases, size_t count)
 {
     struct rig r;
     if (!rig_open(&r))
