@@ -39,6 +39,10 @@ bool mu_json_parse(json_t **out, struct mu_span bytes, size_t max_bytes, struct 
     size_t at = 0;
     if (!depth_fits(bytes, &at))
         return mu_reject(err, "malformed", "", "more than %d levels of nesting at byte %zu", MU_JSON_DEPTH, at);
+    /* jansson 2.14 takes back a NUL that follows a number or word, finds its buffer empty, and goes on behind it */
+    const char *nul = bytes.len ? memchr(bytes.at, '\0', bytes.len) : NULL;
+    if (nul)
+        return mu_reject(err, "malformed", "", "a NUL at byte %zu", (size_t)(nul - bytes.at));
     json_error_t why;
     json_t *doc = json_loadb(bytes.at ? bytes.at : "", bytes.len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &why);
     if (!doc)

@@ -35,6 +35,17 @@ TAP_TEST(depth_is_limited_and_brackets_in_texts_do_not_count)
     mu_json_free(doc);
 }
 
+TAP_TEST(a_nul_is_refused_wherever_it_stands)
+{
+    static const struct mu_span wrong[] = {{"true\0", 5}, {"{\"a\":true\0}", 11}, {"[1\0,2]", 6}, {"[null\0\0]", 8}, {"\0[]", 3}, {"[\"\0\"]", 5}};
+    for (size_t i = 0; i < MU_COUNT(wrong); i++) {
+        struct mu_error err = {0};
+        json_t *doc = NULL;
+        CHECK(!mu_json_parse(&doc, wrong[i], 100, &err));
+        CHECK_TEXT(err.code, "malformed");
+    }
+}
+
 TAP_TEST(raw_values_are_the_exact_bytes)
 {
     struct mu_span doc = mu_span_of(" { \"v\" : 1 , \"te\\\"xt\":\"a,}\\\\\",\"tasks\": [ {\"a\":[1, 2]} ,\"x\\\"]\" , -1.5 ] }");
