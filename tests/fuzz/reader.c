@@ -188,10 +188,11 @@ static void check_places(const struct description *d, const struct told *t, stru
                "the end is at byte %lld, behind %lld", (long long)t->end.byte_off, (long long)at.byte_off);
 }
 
-static struct mu_span words(const struct told *t, size_t from)
+/* What it said of record `at`, from 0. */
+static struct mu_span words(const struct told *t, size_t at)
 {
-    const size_t begin = from ? t->records[from - 1].words : 0;
-    return t->text.len ? mu_span(t->text.at + begin, t->text.len - begin) : mu_span("", 0);
+    const size_t begin = at ? t->records[at - 1].words : 0;
+    return t->text.len ? mu_span(t->text.at + begin, t->records[at].words - begin) : mu_span("", 0);
 }
 
 /* `other` says the same from record `from` on. */
@@ -208,11 +209,14 @@ static void check_same(const struct told *t, const struct told *other, size_t fr
         return;
     FUZZ_HOLDS(t->count - from == other->count && t->failed == other->failed, "%s: %zu records%s, of %zu%s", how, other->count,
                other->failed ? ", failed" : "", t->count - from, t->failed ? ", failed" : "");
-    FUZZ_HOLDS(strcmp(t->err.code, other->err.code) == 0 && strcmp(t->err.text, other->err.text) == 0, "%s: \"%s\" or \"%s\"", how,
-               t->err.text, other->err.text);
+    /* what expat makes of bytes that are no XML depends on how many of them it sees */
+    const bool words_agree = strcmp(FUZZ_FORMAT, "xml") == 0 || strcmp(t->err.text, other->err.text) == 0;
+    FUZZ_HOLDS(strcmp(t->err.code, other->err.code) == 0 && words_agree, "%s: \"%s\" or \"%s\"", how, t->err.text, other->err.text);
     FUZZ_HOLDS(t->failed || memcmp(&t->end, &other->end, sizeof(t->end)) == 0, "%s: the end at byte %lld or %lld", how,
                (long long)t->end.byte_off, (long long)other->end.byte_off);
-    FUZZ_HOLDS(skip || mu_span_equal(words(t, from), words(other, 0)), "%s: other values", how);
+    for (size_t i = 0; !skip && i < other->count; i++)
+        FUZZ_HOLDS(mu_span_equal(words(t, from + i), words(other, i)), "%s: record %zu is %.*s, not %.*s", how, from + i + 1,
+                   FUZZ_SHOW(words(other, i)), FUZZ_SHOW(words(t, from + i)));
 }
 
 static void compare(const struct description *d, struct mu_span bytes, const struct told *whole, struct way way, size_t from,
