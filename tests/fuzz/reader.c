@@ -44,9 +44,11 @@ struct told {
         struct mu_locator at;
         struct mu_position next; /* the reader's, behind it */
         size_t words;            /* end of what it said of the record, in `text` */
+        size_t state;            /* end of what it takes to go on there, in `states` */
+        bool can_cut;            /* nothing else than the position */
     } * records;
     size_t count, room;
-    struct mu_text text;
+    struct mu_text text, states;
     bool header, failed;
     struct mu_position first, end;
     struct mu_error err;
@@ -57,12 +59,14 @@ struct way {
     bool empty_last;             /* the end is told by an empty piece */
     bool skip;                   /* only boundaries */
     const struct mu_position *from; /* NULL: the first record */
+    struct mu_span state;           /* of the reader that was there; empty: none */
 };
 
 static void forget(struct told *t)
 {
     free(t->records);
     mu_text_free(&t->text);
+    mu_text_free(&t->states);
 }
 
 static void note_words(struct mu_text *out, const struct mu_record *rec)
@@ -86,7 +90,8 @@ static void note(struct told *t, const struct mu_record *rec, const struct mu_re
     }
     if (!skip)
         note_words(&t->text, rec);
-    t->records[t->count++] = (struct place){rec->at, mu_reader_position(r), t->text.len};
+    mu_reader_save(r, &t->states);
+    t->records[t->count++] = (struct place){rec->at, mu_reader_position(r), t->text.len, t->states.len, mu_reader_can_cut(r)};
 }
 
 static char *piece_of(struct mu_span bytes, size_t at, size_t n)
@@ -139,9 +144,10 @@ static void read_records(struct told *t, struct mu_reader *r, struct mu_span byt
 
 static struct told read_all(const struct description *d, struct mu_span bytes, struct way way)
 {
-    struct told t = {.text = MU_TEXT(0)};
+    struct told t = {.text = MU_TEXT(0), .states = MU_TEXT(0)};
     static const bool second[] = {false, true, false};
     MU_AUTO(mu_json_free) json_t *source = NULL;
+    MU_AUTO(mu_json_free) json_t *state = NULL;
     MU_AUTO(mu_reader_free) struct mu_reader *r = NULL;
     struct mu_error err = {0};
     FUZZ_HOLDS(!d->source || mu_json_parse(&source, mu_span_of(d->source), 4096, &err), "%s", err.text);
@@ -150,6 +156,9 @@ static struct told read_all(const struct description *d, struct mu_span bytes, s
     FUZZ_HOLDS(mu_reader_open(&r, mu_span_of(d->format), &setup, &err), "%s: %s", d->source, err.text);
     if (read_header(&t, r, bytes, &way)) {
         mu_reader_seek(r, way.from ? *way.from : t.first);
+        FUZZ_HOLDS(!way.state.len || mu_json_parse(&state, way.state, (size_t)1 << 20, &err), "the saved state %.*s: %s",
+                   FUZZ_SHOW(way.state), err.text);
+        FUZZ_HOLDS(!state || mu_reader_restore(r, state, &err), "the saved state %.*s is refused: %s", FUZZ_SHOW(way.state), err.text);
         read_records(&t, r, bytes, &way);
     }
     if (t.failed || !t.header)
@@ -195,6 +204,12 @@ static struct mu_span words(const struct told *t, size_t at)
     return t->text.len ? mu_span(t->text.at + begin, t->records[at].words - begin) : mu_span("", 0);
 }
 
+static struct mu_span state_behind(const struct told *t, size_t count)
+{
+    const size_t begin = count > 1 ? t->records[count - 2].state : 0;
+    return t->states.len ? mu_span(t->states.at + begin, t->records[count - 1].state - begin) : mu_span("", 0);
+}
+
 /* `other` says the same from record `from` on. */
 static void check_same(const struct told *t, const struct told *other, size_t from, bool skip, const char *how)
 {
@@ -238,8 +253,11 @@ static void check(const struct description *d, struct mu_span bytes, size_t piec
     if (whole.count) {
         const size_t from = stop % whole.count + 1;
         const struct mu_position at = whole.records[from - 1].next;
-        compare(d, bytes, &whole, (struct way){.piece = SIZE_MAX, .from = &at}, from, "gone on");
-        compare(d, bytes, &whole, (struct way){.piece = piece, .skip = true, .from = &at}, from, "boundaries gone on");
+        const struct mu_span state = state_behind(&whole, from);
+        compare(d, bytes, &whole, (struct way){.piece = SIZE_MAX, .from = &at, .state = state}, from, "gone on");
+        compare(d, bytes, &whole, (struct way){.piece = piece, .skip = true, .from = &at, .state = state}, from, "boundaries gone on");
+        if (whole.records[from - 1].can_cut)
+            compare(d, bytes, &whole, (struct way){.piece = piece, .from = &at}, from, "cut");
     }
     forget(&whole);
 }
