@@ -78,6 +78,8 @@ static enum mu_read gather(struct records *s, struct mu_span *element, struct mu
         return MU_READ_FAILED;
     if (!whole && !j->last)
         return MU_READ_MORE;
+    if (j->carry.len > j->setup.limits.record_bytes)
+        return json_too_long(j, err);
     j->carry_done = true;
     *element = mu_text_span(&j->carry);
     return MU_READ_RECORD;
