@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Two decimals and a number of places, in three lines of text: every operation comes to what it comes to on paper, or is
- * refused exactly where that does not fit into 38 digits. */
+/* Two decimals and a number of places, in three lines of text: every operation comes to what it comes to on
+ * paper, or is refused exactly where that does not fit into 38 digits. */
 #include "fuzz.h"
 #include "schoolbook.h"
 
@@ -46,9 +46,11 @@ static bool operand(struct mu_span text, struct mu_decimal *d)
     mu_decimal_format(*d, once);
     FUZZ_HOLDS(mu_decimal_parse(mu_span_of(once), &again), "the canonical form \"%s\" is refused", once);
     mu_decimal_format(again, twice);
-    FUZZ_HOLDS(strcmp(once, twice) == 0 && mu_decimal_compare(*d, again) == 0, "\"%s\" comes back as \"%s\"", once, twice);
+    FUZZ_HOLDS(strcmp(once, twice) == 0 && mu_decimal_compare(*d, again) == 0, "\"%s\" comes back as \"%s\"",
+               once, twice);
     const struct mu_decimal normal = mu_decimal_normal(*d);
-    FUZZ_HOLDS(mu_decimal_compare(normal, *d) == 0 && normal.coefficient == again.coefficient && normal.scale == again.scale,
+    FUZZ_HOLDS(mu_decimal_compare(normal, *d) == 0 && normal.coefficient == again.coefficient &&
+                   normal.scale == again.scale,
                "the normal form of \"%s\"", once);
     FUZZ_HOLDS(strcmp(once, "-0") != 0, "minus zero");
     return true;

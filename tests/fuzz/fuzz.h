@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What every fuzz target is written with. A target is one file that gives libFuzzer its function; the same file with
- * replay.c around it is a test that goes over the corpus. A target does not only wait for a crash: it says with
- * FUZZ_HOLDS what must be so for any bytes. */
+/* What every fuzz target is written with. A target is one file that gives libFuzzer its function; the same
+ * file with replay.c around it is a test that goes over the corpus. A target does not only wait for a crash:
+ * it says with FUZZ_HOLDS what must be so for any bytes. */
 #ifndef MU_FUZZ_H
 #define MU_FUZZ_H
 
@@ -12,25 +12,25 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 
-/* Inputs too big to be kept in a corpus are made when it is replayed. Appends number `index` to *out; NULL: there are
- * no more, else its name. */
+/* Inputs too big to be kept in a corpus are made when it is replayed. Appends number `index` to *out; NULL:
+ * there are no more, else its name. */
 const char *fuzz_make(size_t index, struct mu_text *out);
 
-#define FUZZ_HOLDS(condition, ...)                                                                                 \
-    do {                                                                                                           \
-        if (!(condition)) {                                                                                        \
-            fprintf(stderr, "%s:%d: %s does not hold: ", __FILE__, __LINE__, #condition);                          \
-            fprintf(stderr, __VA_ARGS__);                                                                          \
-            fprintf(stderr, "\n");                                                                                 \
-            abort();                                                                                               \
-        }                                                                                                          \
+#define FUZZ_HOLDS(condition, ...)                                                                           \
+    do {                                                                                                     \
+        if (!(condition)) {                                                                                  \
+            fprintf(stderr, "%s:%d: %s does not hold: ", __FILE__, __LINE__, #condition);                    \
+            fprintf(stderr, __VA_ARGS__);                                                                    \
+            fprintf(stderr, "\n");                                                                           \
+            abort();                                                                                         \
+        }                                                                                                    \
     } while (0)
 
 #define FUZZ_SHOW(span) (int)((span).len < 200 ? (span).len : 200), (span).len ? (span).at : ""
 
-/* For choices (how to cut, which description) that are not part of the data: an input may begin with FUZZ_CHOICES and as
- * many bytes as there are choices. The files of a corpus do not: then the choices follow from the data, and a replay
- * (FUZZ_REPLAY) tries all of them. */
+/* For choices (how to cut, which description) that are not part of the data: an input may begin with
+ * FUZZ_CHOICES and as many bytes as there are choices. The files of a corpus do not: then the choices follow
+ * from the data, and a replay (FUZZ_REPLAY) tries all of them. */
 #define FUZZ_CHOICES 0x7F
 struct fuzz_choices {
     bool made;

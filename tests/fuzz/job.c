@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Any bytes as a submitted job, as the dispatcher looks at it before it believes anything: JSON, schema, pack, description
- * of the source. What the schema takes of records, the reader takes too, and finds the same values in their bytes as a parser
- * of JSON does. */
+/* Any bytes as a submitted job, as the dispatcher looks at it before it believes anything: JSON, schema,
+ * pack, description of the source. What the schema takes of records, the reader takes too, and finds the same
+ * values in their bytes as a parser of JSON does. */
 #include "fuzz.h"
 
 #include "engine/description.h"
@@ -11,7 +11,8 @@
 #define JOB_BYTES_MAX ((size_t)1 << 20)
 
 static const char pack_text[] =
-    "{\"muster_pack\":1,\"pack\":\"p\",\"version\":\"1.0.0\",\"title\":\"t\",\"columns\":{\"isin\":{\"type\":\"text\"},"
+    "{\"muster_pack\":1,\"pack\":\"p\",\"version\":\"1.0.0\",\"title\":\"t\",\"columns\":{\"isin\":{\"type\":"
+    "\"text\"},"
     "\"symbol\":{\"type\":\"text\"},\"a\":{\"type\":\"decimal\"},\"d\":{\"type\":\"date\"}},"
     "\"rules\":[{\"id\":\"A\",\"severity\":\"low\",\"expr\":\"not is_missing(isin)\"}]}";
 static struct mu_pack *pack;
@@ -25,10 +26,12 @@ static void check_writing(const json_t *doc)
     struct mu_error err = {0};
     mu_json_write(&text, doc);
     mu_json_write_canonical(&canonical, doc);
-    FUZZ_HOLDS(mu_json_parse(&back, mu_text_span(&text), (size_t)16 << 20, &err) && json_equal(back, (json_t *)(uintptr_t)doc), "%s: %s",
-               text.at, err.text);
-    FUZZ_HOLDS(mu_json_parse(&sorted, mu_text_span(&canonical), (size_t)16 << 20, &err) && json_equal(sorted, back), "%s: %s", canonical.at,
-               err.text);
+    FUZZ_HOLDS(mu_json_parse(&back, mu_text_span(&text), (size_t)16 << 20, &err) &&
+                   json_equal(back, (json_t *)(uintptr_t)doc),
+               "%s: %s", text.at, err.text);
+    FUZZ_HOLDS(mu_json_parse(&sorted, mu_text_span(&canonical), (size_t)16 << 20, &err) &&
+                   json_equal(sorted, back),
+               "%s: %s", canonical.at, err.text);
 }
 
 /* The bytes of a member are those that were parsed. */
@@ -38,12 +41,15 @@ static bool check_raw(struct mu_span bytes, const json_t *doc, const char *key, 
     MU_AUTO(mu_json_free) json_t *parsed = NULL;
     struct mu_error err = {0};
     const bool found = mu_json_raw(bytes, key, raw), escaped = bytes.len && memchr(bytes.at, '\\', bytes.len);
-    FUZZ_HOLDS(found ? member != NULL : !member || escaped, "\"%s\" is %s", key, found ? "found" : "not found");
+    FUZZ_HOLDS(found ? member != NULL : !member || escaped, "\"%s\" is %s", key,
+               found ? "found" : "not found");
     if (!found || !(json_is_array(member) || json_is_object(member)))
         return false;
-    FUZZ_HOLDS(raw->at >= bytes.at && raw->at + raw->len <= bytes.at + bytes.len, "\"%s\" is not within the job", key);
-    FUZZ_HOLDS(mu_json_parse(&parsed, *raw, JOB_BYTES_MAX, &err) && json_equal(parsed, (json_t *)(uintptr_t)member), "\"%s\" is %.*s: %s", key,
-               FUZZ_SHOW(*raw), err.text);
+    FUZZ_HOLDS(raw->at >= bytes.at && raw->at + raw->len <= bytes.at + bytes.len,
+               "\"%s\" is not within the job", key);
+    FUZZ_HOLDS(mu_json_parse(&parsed, *raw, JOB_BYTES_MAX, &err) &&
+                   json_equal(parsed, (json_t *)(uintptr_t)member),
+               "\"%s\" is %.*s: %s", key, FUZZ_SHOW(*raw), err.text);
     return true;
 }
 
@@ -54,8 +60,9 @@ static void check_elements(struct mu_span array, const json_t *want)
     while (mu_json_next_element(&rest, &element)) {
         MU_AUTO(mu_json_free) json_t *parsed = NULL;
         struct mu_error err = {0};
-        FUZZ_HOLDS(mu_json_parse(&parsed, element, JOB_BYTES_MAX, &err) && json_equal(parsed, json_array_get(want, i)), "element %zu: %s", i,
-                   err.text);
+        FUZZ_HOLDS(mu_json_parse(&parsed, element, JOB_BYTES_MAX, &err) &&
+                       json_equal(parsed, json_array_get(want, i)),
+                   "element %zu: %s", i, err.text);
         i++;
     }
     FUZZ_HOLDS(i == json_array_size(want), "%zu elements of %zu", i, json_array_size(want));
@@ -68,15 +75,16 @@ static void check_value(struct mu_value v, const json_t *want, const char *colum
         text = mu_span(json_string_value(want), json_string_length(want));
     else if (json_is_boolean(want))
         text = mu_span_of(json_is_true(want) ? "true" : "false");
-    FUZZ_HOLDS(v.state == (text.len ? MU_VALUE_TEXT : MU_VALUE_MISSING) && mu_span_equal(v.text, text), "%s is \"%.*s\", not \"%.*s\"", column,
-               FUZZ_SHOW(v.text), FUZZ_SHOW(text));
+    FUZZ_HOLDS(v.state == (text.len ? MU_VALUE_TEXT : MU_VALUE_MISSING) && mu_span_equal(v.text, text),
+               "%s is \"%.*s\", not \"%.*s\"", column, FUZZ_SHOW(v.text), FUZZ_SHOW(text));
 }
 
 /* The reader walks over the bytes of records that the schema has taken. */
 static void check_reader(struct mu_span bytes, const json_t *want)
 {
     static const char *const columns[] = {"isin", "symbol", "a", "d"};
-    const struct mu_reader_setup setup = {.columns = columns, .column_count = MU_COUNT(columns), .limits = {JOB_BYTES_MAX, SIZE_MAX >> 8}};
+    const struct mu_reader_setup setup = {
+        .columns = columns, .column_count = MU_COUNT(columns), .limits = {JOB_BYTES_MAX, SIZE_MAX >> 8}};
     MU_AUTO(mu_reader_free) struct mu_reader *r = NULL;
     struct mu_record rec;
     struct mu_error err = {0};
@@ -84,8 +92,9 @@ static void check_reader(struct mu_span bytes, const json_t *want)
     bool done = false;
     size_t count = 0;
     enum mu_read got;
-    FUZZ_HOLDS(mu_reader_open(&r, mu_span_of("records"), &setup, &err) && mu_reader_header(r, bytes, true, &done, &first, &err) && done, "%s",
-               err.text);
+    FUZZ_HOLDS(mu_reader_open(&r, mu_span_of("records"), &setup, &err) &&
+                   mu_reader_header(r, bytes, true, &done, &first, &err) && done,
+               "%s", err.text);
     mu_reader_seek(r, first);
     mu_reader_feed(r, bytes, true);
     while ((got = mu_reader_next(r, &rec, &err)) == MU_READ_RECORD) {
@@ -94,7 +103,8 @@ static void check_reader(struct mu_span bytes, const json_t *want)
         for (size_t c = 0; c < rec.count; c++)
             check_value(rec.values[c], json_object_get(record, columns[c]), columns[c]);
     }
-    FUZZ_HOLDS(got == MU_READ_END && count == json_array_size(want), "%zu records of %zu: %s", count, json_array_size(want), err.text);
+    FUZZ_HOLDS(got == MU_READ_END && count == json_array_size(want), "%zu records of %zu: %s", count,
+               json_array_size(want), err.text);
 }
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
@@ -145,7 +155,8 @@ const char *fuzz_make(size_t index, struct mu_text *out)
     } made[] = {
         {"a hundred thousand levels", "{\"pack\":\"p\",\"records\":", "[", "", 100000},
         {"a hundred thousand levels of objects", "{\"pack\":\"p\",\"labels\":", "{\"a\":", "", 100000},
-        {"ten thousand records", "{\"pack\":\"p\",\"records\":[{\"a\":\"1\"}", ",{\"isin\":\"\\u00e9\",\"x\":null}", "]}", 10000},
+        {"ten thousand records", "{\"pack\":\"p\",\"records\":[{\"a\":\"1\"}",
+         ",{\"isin\":\"\\u00e9\",\"x\":null}", "]}", 10000},
         {"larger than a job may be", "{\"pack\":\"p\",\"id\":\"", "0123456789abcdef", "\"}", 1 << 16},
     };
     if (index >= MU_COUNT(made))

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Any bytes as a reference list, and what is taken as a business calendar. Every key is found where it stands; the calendar
- * counts days as somebody does who goes from one to the next. */
+/* Any bytes as a reference list, and what is taken as a business calendar. Every key is found where it
+ * stands; the calendar counts days as somebody does who goes from one to the next. */
 #include "fuzz.h"
 
 #include "base/clock.h"
@@ -12,16 +12,20 @@
 static void check_list(const struct mu_list_data *l, struct mu_span bytes)
 {
     const struct mu_digest want = mu_digest_of(bytes);
-    FUZZ_HOLDS(mu_digest_equal(mu_list_digest(l), &want) && mu_list_name(l)[0] && mu_list_version(l)[0], "name, version or digest");
+    FUZZ_HOLDS(mu_digest_equal(mu_list_digest(l), &want) && mu_list_name(l)[0] && mu_list_version(l)[0],
+               "name, version or digest");
     for (size_t row = 0; row < mu_list_rows(l); row++) {
         const struct mu_span key = mu_list_key(l, row);
         const int64_t first = mu_list_find(l, key);
-        FUZZ_HOLDS(row == 0 || mu_span_compare(mu_list_key(l, row - 1), key) <= 0, "row %zu is out of order", row);
+        FUZZ_HOLDS(row == 0 || mu_span_compare(mu_list_key(l, row - 1), key) <= 0, "row %zu is out of order",
+                   row);
         FUZZ_HOLDS(first >= 0 && (size_t)first <= row && mu_span_equal(mu_list_key(l, (size_t)first), key) &&
                        (first == 0 || !mu_span_equal(mu_list_key(l, (size_t)first - 1), key)),
                    "the key of row %zu is found in row %lld", row, (long long)first);
     }
-    FUZZ_HOLDS(mu_list_column(l, "") < 0 && mu_list_find(l, mu_span("no such key", 11)) < (int64_t)mu_list_rows(l), "nothing is found");
+    FUZZ_HOLDS(mu_list_column(l, "") < 0 &&
+                   mu_list_find(l, mu_span("no such key", 11)) < (int64_t)mu_list_rows(l),
+               "nothing is found");
 }
 
 /* What the rows say of a day. */
@@ -32,9 +36,11 @@ static bool is_free(const struct mu_list_data *l, int32_t day)
     for (size_t row = 0; row < mu_list_rows(l); row++) {
         int32_t holiday;
         int64_t off;
-        if (mu_span_is(mu_list_key(l, row), "holiday") && mu_date_parse(mu_list_value(l, row, from), &holiday) && holiday == day)
+        if (mu_span_is(mu_list_key(l, row), "holiday") &&
+            mu_date_parse(mu_list_value(l, row, from), &holiday) && holiday == day)
             return true;
-        if (mu_span_is(mu_list_key(l, row), "weekend") && mu_parse_i64(mu_list_value(l, row, value), 1, 7, &off) && off == weekday)
+        if (mu_span_is(mu_list_key(l, row), "weekend") &&
+            mu_parse_i64(mu_list_value(l, row, value), 1, 7, &off) && off == weekday)
             return true;
     }
     return false;
@@ -48,17 +54,23 @@ static void check_day(const struct mu_calendar *c, const struct mu_list_data *l,
     if (!mu_calendar_is_bizday(c, day, &is))
         return;
     FUZZ_HOLDS(is == !is_free(l, day), "day %d", day);
-    FUZZ_HOLDS(mu_calendar_add(c, day, 0, &next) && next == day && mu_calendar_between(c, day, day, &between) && between == 0, "day %d", day);
+    FUZZ_HOLDS(mu_calendar_add(c, day, 0, &next) && next == day &&
+                   mu_calendar_between(c, day, day, &between) && between == 0,
+               "day %d", day);
     if (!mu_calendar_roll(c, day, &rolled))
         return;
-    FUZZ_HOLDS(rolled >= day && is == (rolled == day) && !is_free(l, rolled), "day %d is rolled to %d", day, rolled);
+    FUZZ_HOLDS(rolled >= day && is == (rolled == day) && !is_free(l, rolled), "day %d is rolled to %d", day,
+               rolled);
     for (int32_t d = day; d < rolled; d++)
         FUZZ_HOLDS(is_free(l, d), "day %d is rolled to %d", day, rolled);
     if (!mu_calendar_add(c, rolled, 3, &next))
         return;
-    FUZZ_HOLDS(mu_calendar_between(c, rolled, next, &between) && between == 3, "%lld days between", (long long)between);
-    FUZZ_HOLDS(mu_calendar_between(c, next, rolled, &between) && between == -3, "%lld days between", (long long)between);
-    FUZZ_HOLDS(mu_calendar_add(c, next, -3, &back) && back == rolled, "three days on from %d and back is %d", rolled, back);
+    FUZZ_HOLDS(mu_calendar_between(c, rolled, next, &between) && between == 3, "%lld days between",
+               (long long)between);
+    FUZZ_HOLDS(mu_calendar_between(c, next, rolled, &between) && between == -3, "%lld days between",
+               (long long)between);
+    FUZZ_HOLDS(mu_calendar_add(c, next, -3, &back) && back == rolled, "three days on from %d and back is %d",
+               rolled, back);
     int count = 0;
     for (int32_t d = rolled + 1; d <= next; d++)
         count += !is_free(l, d);
@@ -82,15 +94,18 @@ static void check_calendar(const struct mu_list_data *l)
     FUZZ_HOLDS(row >= 0 && mu_date_parse(mu_list_value(l, (size_t)row, mu_list_column(l, "from")), &first) &&
                    mu_date_parse(mu_list_value(l, (size_t)row, mu_list_column(l, "to")), &last),
                "a calendar without validity");
-    FUZZ_HOLDS(!mu_calendar_is_bizday(c, first - 1, &is) && !mu_calendar_is_bizday(c, last, &is), "an answer beyond the validity");
+    FUZZ_HOLDS(!mu_calendar_is_bizday(c, first - 1, &is) && !mu_calendar_is_bizday(c, last, &is),
+               "an answer beyond the validity");
     for (int32_t i = 0; i < DAYS_LOOKED_AT; i++) {
         check_day(c, l, first + i);
         check_day(c, l, last - i);
         if (mu_calendar_local(c, (int64_t)(first + i) * MU_DAY_US, &local, &since))
-            FUZZ_HOLDS(local >= first && local < last && since >= 0 && since < MU_DAY_US && local - (first + i) <= 1 && local - (first + i) >= -1,
+            FUZZ_HOLDS(local >= first && local < last && since >= 0 && since < MU_DAY_US &&
+                           local - (first + i) <= 1 && local - (first + i) >= -1,
                        "midnight of day %d is day %d", first + i, local);
     }
-    static const int64_t far[] = {INT64_MIN / 2, INT64_MAX / 2, MU_DAY_FIRST * MU_DAY_US, (MU_DAY_LAST + 1) * MU_DAY_US - 1};
+    static const int64_t far[] = {INT64_MIN / 2, INT64_MAX / 2, MU_DAY_FIRST * MU_DAY_US,
+                                  (MU_DAY_LAST + 1) * MU_DAY_US - 1};
     for (size_t i = 0; i < MU_COUNT(far); i++)
         (void)mu_calendar_local(c, far[i], &local, &since);
 }
@@ -126,7 +141,9 @@ const char *fuzz_make(size_t index, struct mu_text *out)
         {"a quote that is never closed", "# muster-list 1 x 1 key=a\na\n\"", "x\n\"\"", "", 1 << 14},
         {"one key again and again", "# muster-list 1 x 1 key=a\na,b\n", "x,y\n", "", 2000},
         {"more columns than a list may have", "# muster-list 1 x 1 key=a\na", ",a", "\n", 100},
-        {"two hundred years", "# muster-list 1 x 1 key=kind\nkind,from,to,value\noffset,1900-01-01T00:00:00Z,,+00:00\nvalid,1900-01-01,2100-01-01,\n",
+        {"two hundred years",
+         "# muster-list 1 x 1 "
+         "key=kind\nkind,from,to,value\noffset,1900-01-01T00:00:00Z,,+00:00\nvalid,1900-01-01,2100-01-01,\n",
          "weekend,,,7\n", "", 1},
     };
     if (index >= MU_COUNT(made))

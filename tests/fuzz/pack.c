@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Any bytes as a rule pack. It is refused with the places of its mistakes, or its rules run over a few records, and say the
- * same when the run is cut into pieces and goes on from a checkpoint. */
+/* Any bytes as a rule pack. It is refused with the places of its mistakes, or its rules run over a few
+ * records, and say the same when the run is cut into pieces and goes on from a checkpoint. */
 #include "rules.h"
 
 #define RECORDS 9
@@ -24,26 +24,34 @@ static bool read_pack(struct mu_pack **out, struct mu_span bytes)
     struct mu_pack *again = NULL;
     struct notes notes = {0};
     struct mu_error all = {0}, one = {0};
-    const bool good = mu_pack_parse_all(out, bytes, note, &notes, &all), same = mu_pack_parse(&again, bytes, &one);
+    const bool good = mu_pack_parse_all(out, bytes, note, &notes, &all),
+               same = mu_pack_parse(&again, bytes, &one);
     FUZZ_HOLDS(good == same, "read whole: %s; up to the first mistake: %s", all.text, one.text);
     if (good) {
-        FUZZ_HOLDS(!notes.count && mu_digest_equal(&(*out)->digest, &again->digest), "%zu mistakes in a pack that is taken", notes.count);
+        FUZZ_HOLDS(!notes.count && mu_digest_equal(&(*out)->digest, &again->digest),
+                   "%zu mistakes in a pack that is taken", notes.count);
         mu_pack_free(again);
         return true;
     }
     fuzz_refusal(&all, "the pack");
-    FUZZ_HOLDS(strcmp(all.text, one.text) == 0 && strcmp(all.pointer, one.pointer) == 0, "%s at %s, or %s at %s", all.text, all.pointer,
-               one.text, one.pointer);
-    FUZZ_HOLDS(!notes.count || (strcmp(notes.first.text, all.text) == 0 && strcmp(notes.first.pointer, all.pointer) == 0),
-               "%s at %s was noted first, then %s at %s", notes.first.text, notes.first.pointer, all.text, all.pointer);
+    FUZZ_HOLDS(strcmp(all.text, one.text) == 0 && strcmp(all.pointer, one.pointer) == 0,
+               "%s at %s, or %s at %s", all.text, all.pointer, one.text, one.pointer);
+    FUZZ_HOLDS(!notes.count ||
+                   (strcmp(notes.first.text, all.text) == 0 && strcmp(notes.first.pointer, all.pointer) == 0),
+               "%s at %s was noted first, then %s at %s", notes.first.text, notes.first.pointer, all.text,
+               all.pointer);
     return false;
 }
 
 /* Records in which each column of the pack has good, bad and missing values. */
 static void make_records(const struct mu_pack *pack, struct mu_text *out)
 {
-    static const char *const values[] = {"\"1\"", "\"US0378331005\"", "\"2026-03-06\"", "null", "\"\"", "\"-12.50\"", "true",
-                                         "\"2026-03-06T21:00:00Z\"", "\"EUR\"", "\"x\"", "\"\\u00e9\"", "\"99999999999999999999999999999999999999\"",
+    static const char *const values[] = {"\"1\"",          "\"US0378331005\"",
+                                         "\"2026-03-06\"", "null",
+                                         "\"\"",           "\"-12.50\"",
+                                         "true",           "\"2026-03-06T21:00:00Z\"",
+                                         "\"EUR\"",        "\"x\"",
+                                         "\"\\u00e9\"",    "\"99999999999999999999999999999999999999\"",
                                          "\"2026-02-30\"", "\"1\""};
     mu_text_putc(out, '[');
     for (size_t i = 0; i < RECORDS; i++) {
@@ -59,7 +67,8 @@ static void make_records(const struct mu_pack *pack, struct mu_text *out)
 }
 
 /* The second run stops behind a record, and another one goes on from what it saved. */
-static void run_in_parts(struct rig *rig, struct mu_span bytes, int64_t stop, struct mu_text *findings, struct mu_text *summary)
+static void run_in_parts(struct rig *rig, struct mu_span bytes, int64_t stop, struct mu_text *findings,
+                         struct mu_text *summary)
 {
     MU_AUTO(mu_text_free) struct mu_text state = MU_TEXT(0), again = MU_TEXT(0);
     MU_AUTO(mu_json_free) json_t *saved = NULL;
@@ -67,13 +76,17 @@ static void run_in_parts(struct rig *rig, struct mu_span bytes, int64_t stop, st
     MU_AUTO(mu_run_free) struct mu_run *second = NULL;
     struct mu_error err = {0};
     int64_t count;
-    bool good = rig_start(rig, &first, bytes, 7, &err) && rig_feed(first, bytes, bytes.len, 7, stop, findings, &err) &&
+    bool good = rig_start(rig, &first, bytes, 7, &err) &&
+                rig_feed(first, bytes, bytes.len, 7, stop, findings, &err) &&
                 mu_run_save(first, &state, &err);
     if (good) {
-        FUZZ_HOLDS(mu_json_parse(&saved, mu_text_span(&state), (size_t)64 << 20, &err), "the saved state: %s", err.text);
-        FUZZ_HOLDS(rig_start(rig, &second, bytes, 5, &err) && mu_run_restore(second, saved, &err) && mu_run_save(second, &again, &err),
+        FUZZ_HOLDS(mu_json_parse(&saved, mu_text_span(&state), (size_t)64 << 20, &err), "the saved state: %s",
+                   err.text);
+        FUZZ_HOLDS(rig_start(rig, &second, bytes, 5, &err) && mu_run_restore(second, saved, &err) &&
+                       mu_run_save(second, &again, &err),
                    "a saved state is refused: %s", err.text);
-        FUZZ_HOLDS(mu_span_equal(mu_text_span(&state), mu_text_span(&again)), "saved %s, restored and saved %s", state.at, again.at);
+        FUZZ_HOLDS(mu_span_equal(mu_text_span(&state), mu_text_span(&again)),
+                   "saved %s, restored and saved %s", state.at, again.at);
         good = rig_feed(second, bytes, bytes.len, 11, 0, findings, &err) && mu_run_finish(second, &err);
     }
     if (!good) {
@@ -89,15 +102,18 @@ static void run_in_parts(struct rig *rig, struct mu_span bytes, int64_t stop, st
 
 static void check_runs(struct rig *rig, uint8_t choice)
 {
-    MU_AUTO(mu_text_free) struct mu_text records = MU_TEXT(0), whole = MU_TEXT(0), parts = MU_TEXT(0), summary = MU_TEXT(0),
-                                         other = MU_TEXT(0);
+    MU_AUTO(mu_text_free)
+    struct mu_text records = MU_TEXT(0),
+                   whole = MU_TEXT(0), parts = MU_TEXT(0), summary = MU_TEXT(0), other = MU_TEXT(0);
     make_records(rig->pack, &records);
     rig_run(rig, mu_text_span(&records), SIZE_MAX, &whole, &summary);
     run_in_parts(rig, mu_text_span(&records), 1 + choice % RECORDS, &parts, &other);
-    FUZZ_HOLDS(!tap_failures && strncmp(summary.at, mu_fault_name(MU_BROKEN), 6) != 0, "the run: %s", summary.at);
-    FUZZ_HOLDS(mu_span_equal(mu_text_span(&summary), mu_text_span(&other)), "in one: %s\nin parts: %s", summary.at, other.at);
-    FUZZ_HOLDS(mu_span_equal(mu_text_span(&whole), mu_text_span(&parts)), "in one: %.*s\nin parts: %.*s", (int)whole.len,
-               whole.len ? whole.at : "", (int)parts.len, parts.len ? parts.at : "");
+    FUZZ_HOLDS(!tap_failures && strncmp(summary.at, mu_fault_name(MU_BROKEN), 6) != 0, "the run: %s",
+               summary.at);
+    FUZZ_HOLDS(mu_span_equal(mu_text_span(&summary), mu_text_span(&other)), "in one: %s\nin parts: %s",
+               summary.at, other.at);
+    FUZZ_HOLDS(mu_span_equal(mu_text_span(&whole), mu_text_span(&parts)), "in one: %.*s\nin parts: %.*s",
+               (int)whole.len, whole.len ? whole.at : "", (int)parts.len, parts.len ? parts.at : "");
     fuzz_findings(mu_text_span(&whole));
 }
 
@@ -128,7 +144,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 const char *fuzz_make(size_t index, struct mu_text *out)
 {
-    static const char head[] = "{\"muster_pack\":1,\"pack\":\"p\",\"version\":\"1.0.0\",\"title\":\"t\",\"columns\":{\"a\":{\"type\":\"text\"}},\"rules\":[";
+    static const char head[] = "{\"muster_pack\":1,\"pack\":\"p\",\"version\":\"1.0.0\",\"title\":\"t\","
+                               "\"columns\":{\"a\":{\"type\":\"text\"}},\"rules\":[";
     static const struct {
         const char *name, *begin, *again, *end;
         int times;
@@ -136,10 +153,12 @@ const char *fuzz_make(size_t index, struct mu_text *out)
     } made[] = {
         {"a hundred thousand levels", "", "[", "", 100000, false},
         {"a hundred thousand levels of objects", "", "{\"a\":", "", 100000, false},
-        {"an expression of parentheses alone", "{\"id\":\"A\",\"severity\":\"low\",\"expr\":\"", "(", "\"}]}", 5000, true},
-        {"more rules than a pack may have", "{\"id\":\"A\",\"severity\":\"low\",\"expr\":\"true\"}", ",{\"id\":\"A\",\"severity\":\"low\",\"expr\":\"true\"}",
-         "]}", 600, true},
-        {"larger than a pack may be", "{\"id\":\"A\",\"severity\":\"low\",\"title\":\"", "xxxxxxxxxxxxxxxx", "\"}]}", 1 << 16, true},
+        {"an expression of parentheses alone", "{\"id\":\"A\",\"severity\":\"low\",\"expr\":\"", "(", "\"}]}",
+         5000, true},
+        {"more rules than a pack may have", "{\"id\":\"A\",\"severity\":\"low\",\"expr\":\"true\"}",
+         ",{\"id\":\"A\",\"severity\":\"low\",\"expr\":\"true\"}", "]}", 600, true},
+        {"larger than a pack may be", "{\"id\":\"A\",\"severity\":\"low\",\"title\":\"", "xxxxxxxxxxxxxxxx",
+         "\"}]}", 1 << 16, true},
     };
     if (index >= MU_COUNT(made))
         return NULL;

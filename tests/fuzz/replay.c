@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Runs a fuzz target over files: every file below the folders that are named, and the inputs that the target makes
- * itself. TAP, a line for each file; what it was about when it died is the last line. */
+/* Runs a fuzz target over files: every file below the folders that are named, and the inputs that the target
+ * makes itself. TAP, a line for each file; what it was about when it died is the last line. */
 #include "fuzz.h"
 
 #include <ftw.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What targets share that run the rules of a pack: the shipped lists, read once, and two runs of the same bytes that
- * are to say the same. */
+/* What targets share that run the rules of a pack: the shipped lists, read once, and two runs of the same
+ * bytes that are to say the same. */
 #ifndef MU_FUZZ_RULES_H
 #define MU_FUZZ_RULES_H
 
@@ -20,18 +20,21 @@ static inline void fuzz_read_lists(void)
     glob_t found = {0};
     const char *build = getenv("MUSTER_BUILD");
     (void)snprintf(pattern, sizeof(pattern), "%s/workers/lists/*@*.csv", build ? build : "build");
-    FUZZ_HOLDS(glob(pattern, 0, NULL, &found) == 0 && found.gl_pathc <= FUZZ_LISTS_MAX, "%s (is MUSTER_BUILD set?)", pattern);
+    FUZZ_HOLDS(glob(pattern, 0, NULL, &found) == 0 && found.gl_pathc <= FUZZ_LISTS_MAX,
+               "%s (is MUSTER_BUILD set?)", pattern);
     for (size_t i = 0; i < found.gl_pathc; i++) {
         MU_AUTO(mu_text_free) struct mu_text bytes = MU_TEXT(0);
         struct mu_error err = {0};
-        FUZZ_HOLDS(rig_slurp(found.gl_pathv[i], &bytes) && mu_list_parse(&fuzz_lists[i], mu_text_span(&bytes), &err), "%s: %s",
-                   found.gl_pathv[i], err.text);
+        FUZZ_HOLDS(rig_slurp(found.gl_pathv[i], &bytes) &&
+                       mu_list_parse(&fuzz_lists[i], mu_text_span(&bytes), &err),
+                   "%s: %s", found.gl_pathv[i], err.text);
     }
     fuzz_list_count = found.gl_pathc;
     globfree(&found);
 }
 
-/* The list that a pack names; any other one, if it is not shipped: it may be the wrong kind, and must be refused then. */
+/* The list that a pack names; any other one, if it is not shipped: it may be the wrong kind, and must be
+ * refused then. */
 static inline const struct mu_list_data *fuzz_list(const char *name)
 {
     for (size_t i = 0; i < fuzz_list_count; i++)
@@ -40,7 +43,8 @@ static inline const struct mu_list_data *fuzz_list(const char *name)
     return fuzz_lists[strlen(name) % fuzz_list_count];
 }
 
-/* A task with `rig->pack` over records in the message. False: the rules do not go with the lists; *err is a refusal. */
+/* A task with `rig->pack` over records in the message. False: the rules do not go with the lists; *err is a
+ * refusal. */
 static inline bool fuzz_ready(struct rig *rig, const struct mu_list_data **lists, struct mu_error *err)
 {
     struct mu_task *t = &rig->task;
@@ -52,7 +56,9 @@ static inline bool fuzz_ready(struct rig *rig, const struct mu_list_data **lists
     (void)snprintf(t->id_text, sizeof(t->id_text), "01932b3f-0000-7000-8000-000000000001");
     (void)snprintf(t->job_text, sizeof(t->job_text), "%s", t->id_text);
     (void)snprintf(t->source_name, sizeof(t->source_name), "records");
-    FUZZ_HOLDS(mu_id_parse(mu_span_of(t->id_text), &t->task_id) && mu_date_parse(mu_span_of("2026-03-06"), &rig->terms.as_of), "the task");
+    FUZZ_HOLDS(mu_id_parse(mu_span_of(t->id_text), &t->task_id) &&
+                   mu_date_parse(mu_span_of("2026-03-06"), &rig->terms.as_of),
+               "the task");
     t->job_id = t->task_id;
     const struct mu_ready_setup setup = {rig->pack, lists, rig->params, rig->terms.as_of};
     return mu_ready_new(&rig->ready, &setup, err);
@@ -70,7 +76,8 @@ static inline void fuzz_findings(struct mu_span findings)
     mu_text_putc(&array, ']');
     FUZZ_HOLDS(mu_json_parse(&found, mu_text_span(&array), (size_t)64 << 20, &err), "findings: %s", err.text);
     json_array_foreach(found, i, finding)
-        FUZZ_HOLDS(mu_schema_check(mu_schema_builtin("finding"), finding, &err), "finding %zu, %s: %s", i, err.pointer, err.text);
+        FUZZ_HOLDS(mu_schema_check(mu_schema_builtin("finding"), finding, &err), "finding %zu, %s: %s", i,
+                   err.pointer, err.text);
 }
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Decimals as they are done on paper, digit by digit, to tell what lib/base/decimal.c must come to. Slow, without a limit
- * that the values here could reach, and nothing in common with it. A number is sign and digits, with PLACES of them
- * after the point. */
+/* Decimals as they are done on paper, digit by digit, to tell what lib/base/decimal.c must come to. Slow,
+ * without a limit that the values here could reach, and nothing in common with it. A number is sign and
+ * digits, with PLACES of them after the point. */
 #ifndef MU_SCHOOLBOOK_H
 #define MU_SCHOOLBOOK_H
 
@@ -33,7 +33,7 @@ static inline int paper_compare(const struct paper *a, const struct paper *b)
     if (paper_is_zero(a) && paper_is_zero(b))
         return 0;
     if (a->negative != b->negative)
-        return a->negative ? (paper_is_zero(a) && paper_is_zero(b) ? 0 : -1) : 1;
+        return a->negative ? -1 : 1;
     return a->negative ? paper_order(b, a) : paper_order(a, b);
 }
 
@@ -114,7 +114,8 @@ static inline struct paper paper_multiply(struct paper a, struct paper b)
     return out;
 }
 
-/* Long division by what is not zero, down to `places` after the point; *rest is what is left, with the sign of a. */
+/* Long division by what is not zero, down to `places` after the point; *rest is what is left, with the sign
+ * of a. */
 static inline struct paper paper_divide(struct paper a, struct paper b, int places, struct paper *rest)
 {
     struct paper out = {.negative = a.negative != b.negative};
@@ -153,7 +154,8 @@ static inline struct paper paper_round(struct paper a, int places)
     return a;
 }
 
-/* Places after the point that are needed; and digits, without leading zeros, that stand before and after it. */
+/* Places after the point that are needed; and digits, without leading zeros, that stand before and after it.
+ */
 static inline int paper_places(const struct paper *a)
 {
     int i = 0;
