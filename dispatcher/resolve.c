@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "engine/run.h"
+#include "engine/shelf.h"
 #include "outside/kv.h"
 #include "statements.h"
 
@@ -11,14 +12,7 @@
 #include <errno.h>
 
 #define CACHED_MS 5000 /* how long a loose name may stand for what it stood for */
-#define FILE_BYTES_MAX ((size_t)64 << 20)
 
-struct loaded_list {
-    char name[64], version[32];
-    char *path;
-    struct mu_list_data *data; /* read at first use */
-    struct loaded_list *next;
-};
 struct known { /* a resolved pack, by digest */
     struct resolved resolved;
     struct mu_pack *pack;
@@ -32,87 +26,10 @@ struct alias { /* what a name stood for a moment ago */
 };
 struct resolver {
     struct dispatcher *d;
-    struct loaded_list *lists;
+    struct mu_shelf *shelf; /* of lists */
     struct known *known;
     struct alias *aliases;
 };
-
-/* "iso4217@4.15.0.csv" */
-static bool split_name(const char *file, const char *ending, char name[64], char version[32])
-{
-    const char *at = strchr(file, '@');
-    size_t len = strlen(file), tail = strlen(ending);
-    return at && len > tail && strcmp(file + len - tail, ending) == 0 && at < file + len - tail &&
-           mu_copy_text(name, 64, mu_span(file, (size_t)(at - file))) &&
-           mu_copy_text(version, 32, mu_span(at + 1, len - tail - (size_t)(at + 1 - file)));
-}
-
-static void index_lists(struct resolver *r, const char *directory)
-{
-    DIR *dir = opendir(directory);
-    if (!dir)
-        return; /* one of several places; a list that is in none is told when it is named */
-    for (struct dirent *entry; (entry = readdir(dir));) {
-        struct loaded_list *l = calloc(1, sizeof(*l));
-        struct mu_text path = {0};
-        mu_text_addf(&path, "%s/%s", directory, entry->d_name);
-        if (!l || path.failed || !split_name(entry->d_name, ".csv", l->name, l->version)) {
-            free(l);
-            mu_text_free(&path);
-            continue;
-        }
-        l->path = path.at;
-        struct loaded_list **end = &r->lists; /* the first directory that has it wins: keep the order */
-        while (*end)
-            end = &(*end)->next;
-        *end = l;
-    }
-    closedir(dir);
-}
-
-/* By the numbers in them: 10.0 is after 9.1. */
-static int compare_versions(const char *a, const char *b)
-{
-    while (*a || *b) {
-        size_t x = strspn(a, "0123456789"), y = strspn(b, "0123456789");
-        if (x && y) {
-            long long m = strtoll(a, NULL, 10), n = strtoll(b, NULL, 10);
-            if (m != n)
-                return m < n ? -1 : 1;
-            a += x;
-            b += y;
-        } else {
-            if (*a != *b)
-                return *a < *b ? -1 : 1;
-            a++;
-            b++;
-        }
-    }
-    return 0;
-}
-
-static bool find_list(struct resolver *r, const struct mu_pack_list *wanted, struct loaded_list **out, struct mu_error *err)
-{
-    struct loaded_list *best = NULL;
-    for (struct loaded_list *l = r->lists; l; l = l->next) {
-        if (strcmp(l->name, wanted->name) != 0 || (wanted->version && strcmp(l->version, wanted->version) != 0))
-            continue;
-        if (!best || compare_versions(l->version, best->version) > 0)
-            best = l;
-    }
-    if (!best) {
-        mu_reject(err, "unknown_list", "/pack", "there is no list %s%s%s", wanted->name, wanted->version ? "@" : "",
-                  wanted->version ? wanted->version : "");
-        return mu_hint(err, "put <name>@<version>.csv into a directory of data.lists");
-    }
-    if (!best->data) {
-        MU_AUTO(mu_text_free) struct mu_text bytes = {0};
-        if (!mu_file_read(best->path, FILE_BYTES_MAX, &bytes, err) || !mu_list_parse(&best->data, mu_text_span(&bytes), err))
-            return mu_while(err, "list %s", best->path);
-    }
-    *out = best;
-    return true;
-}
 
 static void put_pin(struct mu_text *out, const char *name, const char *version, const struct mu_digest *digest)
 {
@@ -133,8 +50,8 @@ static bool fill(struct resolver *r, struct resolved *x, const struct mu_pack *p
     if (!x->lists)
         return mu_fail(err, MU_BROKEN, "out of memory");
     for (size_t i = 0; i < pack->list_count; i++) {
-        struct loaded_list *l = NULL;
-        if (!find_list(r, &pack->lists[i], &l, err) || !l)
+        const struct mu_shelf_list *l = NULL;
+        if (!mu_shelf_find(r->shelf, &pack->lists[i], &l, err))
             return false;
         x->lists[i] = l->data;
         mu_text_putc(&lists, i ? ',' : '{');
@@ -170,8 +87,10 @@ bool resolver_new(struct resolver **out, struct dispatcher *d, struct mu_error *
     if (!r)
         return mu_fail(err, MU_BROKEN, "out of memory");
     r->d = d;
-    for (size_t i = 0; i < d->config->data_lists.count; i++)
-        index_lists(r, d->config->data_lists.at[i]);
+    if (!mu_shelf_new(&r->shelf, (const char *const *)d->config->data_lists.at, d->config->data_lists.count, err)) {
+        resolver_free(r);
+        return false;
+    }
     *out = r;
     return true;
 }
@@ -236,7 +155,7 @@ bool resolver_load(struct resolver *r, int64_t *written, struct mu_error *err)
         char name[64], version[32];
         MU_AUTO(mu_text_free) struct mu_text path = {0};
         mu_text_addf(&path, "%s/%s", directory, entry->d_name);
-        if (split_name(entry->d_name, ".json", name, version))
+        if (mu_shelf_split(entry->d_name, ".json", name, version))
             done = put_pack(r, path.at, err);
     }
     closedir(dir);
@@ -344,7 +263,7 @@ bool resolver_inline(struct resolver *r, const json_t *rules, struct resolved **
         return mu_under(err, "/rules");
     x->pack = pack;
     if (!fill(r, x, pack, mu_text_span(&canonical), err))
-        return false;
+        return mu_under(err, "/rules");
     *out = MU_GIVE(x);
     return true;
 }
@@ -375,12 +294,6 @@ void resolver_free(struct resolver *r)
         free(r->aliases);
         r->aliases = next;
     }
-    while (r->lists) {
-        struct loaded_list *next = r->lists->next;
-        mu_list_data_free(r->lists->data);
-        free(r->lists->path);
-        free(r->lists);
-        r->lists = next;
-    }
+    mu_shelf_free(r->shelf);
     free(r);
 }
