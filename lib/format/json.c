@@ -32,13 +32,32 @@ static bool depth_fits(struct mu_span bytes, size_t *at)
     return true;
 }
 
+static size_t line_of(struct mu_span bytes, size_t at)
+{
+    size_t line = 1;
+    for (size_t i = 0; i < at; i++)
+        line += bytes.at[i] == '\n';
+    return line;
+}
+
+static size_t column_of(struct mu_span bytes, size_t at)
+{
+    size_t column = 1;
+    while (at > 0 && bytes.at[at - 1] != '\n') {
+        at--;
+        column++;
+    }
+    return column;
+}
+
 bool mu_json_parse(json_t **out, struct mu_span bytes, size_t max_bytes, struct mu_error *err)
 {
     if (bytes.len > max_bytes)
         return mu_reject(err, "too_large", "", "the document has %zu bytes, the limit is %zu", bytes.len, max_bytes);
     size_t at = 0;
     if (!depth_fits(bytes, &at))
-        return mu_reject(err, "malformed", "", "more than %d levels of nesting at byte %zu", MU_JSON_DEPTH, at);
+        return mu_reject(err, "malformed", "", "no valid JSON at line %zu, column %zu (byte %zu): more than %d levels of nesting",
+                         line_of(bytes, at), column_of(bytes, at), at, MU_JSON_DEPTH);
     /* jansson 2.14 takes back a NUL that follows a number or word, finds its buffer empty, and goes on behind it */
     const char *nul = bytes.len ? memchr(bytes.at, '\0', bytes.len) : NULL;
     if (nul)

@@ -258,6 +258,16 @@ static bool check_array(const struct node *n, const json_t *doc, int depth, stru
     return contained || invalid(err, "no element is of the kind that must be there");
 }
 
+static bool unknown_key(const struct node *n, const char *key, struct mu_error *err)
+{
+    char known[220] = "";
+    size_t len = 0;
+    for (size_t i = 0; err && i < n->property_count && len < sizeof(known) - 1; i++)
+        len += (size_t)snprintf(known + len, sizeof(known) - len, "%s%s", i ? ", " : "", n->properties[i].name);
+    invalid(err, "unknown key \"%.60s\"%s%s", key, len ? "; known are " : "", known);
+    return under_key(err, key);
+}
+
 static bool check_member(const struct node *n, const char *key, const json_t *value, int depth, struct mu_error *err)
 {
     struct mu_span name = mu_span_of(key);
@@ -278,10 +288,8 @@ static bool check_member(const struct node *n, const char *key, const json_t *va
             return under_key(err, key);
     }
     if (!known && n->more_properties) {
-        if (n->more_properties->never) {
-            invalid(err, "unknown key \"%.60s\"", key);
-            return under_key(err, key);
-        }
+        if (n->more_properties->never)
+            return unknown_key(n, key, err);
         if (!check(n->more_properties, value, depth, err))
             return under_key(err, key);
     }
@@ -403,7 +411,7 @@ static bool check_choice(const struct node *n, const json_t *doc, struct mu_erro
     return invalid(err, "want one of %s; got %s", list, describe(doc, got));
 }
 
-static bool check(const struct node *n, const json_t *doc, int depth, struct mu_error *err)
+static bool check_node(const struct node *n, const json_t *doc, int depth, struct mu_error *err)
 {
     if (depth > DEPTH_MAX)
         return invalid(err, "nested too deeply");
@@ -425,6 +433,21 @@ static bool check(const struct node *n, const json_t *doc, int depth, struct mu_
     if (type == T_OBJECT && !check_object(n, doc, depth + 1, err))
         return false;
     return check_combinations(n, doc, depth + 1, err);
+}
+
+/* The innermost schema that has an example says what would have been right. */
+static bool tell_example(const struct node *n, struct mu_error *err)
+{
+    MU_AUTO(mu_text_free) struct mu_text text = MU_TEXT(400);
+    mu_json_write(&text, n->example);
+    return mu_text_ok(&text, NULL) ? mu_hint(err, "example: %s", text.at) : false;
+}
+
+static bool check(const struct node *n, const json_t *doc, int depth, struct mu_error *err)
+{
+    if (check_node(n, doc, depth, err))
+        return true;
+    return err && n->example ? tell_example(n, err) : false;
 }
 
 bool mu_schema_check(const struct mu_schema *schema, const json_t *doc, struct mu_error *err)

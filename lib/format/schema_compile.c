@@ -272,6 +272,8 @@ static bool compile_keyword(struct maker *m, struct node *n, const char *key, co
         n->format = !name ? F_NONE : is_key(name, "date") ? F_DATE : is_key(name, "date-time") ? F_DATE_TIME : F_NONE;
         return true;
     }
+    if (is_key(key, "examples"))
+        n->example = json_array_get(value, 0);
     if (is_annotation(key))
         return true;
     return mu_reject(err, "invalid", "", "unknown keyword %s", key);

@@ -31,6 +31,7 @@ struct node {
     struct node *ref;       /* $ref: nothing else counts beside it */
     unsigned types;         /* 0: any */
     const json_t *constant, *choices;
+    const json_t *example;  /* the first of `examples`: what would have been right */
     const json_t *minimum, *maximum, *above, *below, *multiple;
     int64_t min_length, max_length, min_items, max_items, min_properties, max_properties; /* -1: none */
     pcre2_code *pattern;

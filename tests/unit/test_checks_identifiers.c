@@ -197,7 +197,7 @@ TAP_TEST(wrong_parameters_are_refused_with_their_place)
     CHECK_TEXT(rig_refusal("isin", "x", "{}"),
                "/column parameter column is missing: it names a column of the pack");
     CHECK_TEXT(rig_refusal("isin", "x", "{\"column\": \"y\"}"), "/column the pack has no column y");
-    CHECK_TEXT(rig_refusal("isin", "x", "{\"column\": null}"), "/column parameter column is to be a text");
+    CHECK_TEXT(rig_refusal("isin", "x", "{\"column\": null}"), "/column parameter column is to be a text, found null");
     CHECK_TEXT(rig_refusal("isin", "x", "{\"column\": \"x\", \"colour\": 1}"),
                "/colour parameter colour is not known to this check");
     CHECK_TEXT(rig_refusal("isin", "x", "{\"column\": \"x\", \"a/b~c\": 1}"),

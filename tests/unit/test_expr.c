@@ -181,7 +181,7 @@ TAP_TEST(depth_and_length_have_limits)
     CHECK(strstr(rig_compute(&r, repeated("", "not ", 100, "b")), "nested more than 64 levels deep") != NULL);
     CHECK(strstr(rig_compute(&r, repeated("", "-", 100, "1")), "nested more than 64 levels deep") != NULL);
     CHECK_TEXT(rig_compute(&r, repeated("1", "+1", 2047, " ")), "2048");
-    CHECK(strstr(rig_compute(&r, repeated("1", "+1", 2048, "")), "4097 bytes; an expression has at most 4096") != NULL);
+    CHECK(strstr(rig_compute(&r, repeated("1", "+1", 2048, "")), "expected at most 4096 bytes, found 4097") != NULL);
     rig_close(&r);
 }
 

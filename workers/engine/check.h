@@ -74,6 +74,7 @@ struct mu_keys {
 
 struct mu_check {
     const char *name, *title;  /* "lei", for rule packs and registry; one line for people */
+    const char *example;       /* of its parameters, for refusals and the manual; NULL: it takes none from people */
     int version;               /* raise when the saved form changes */
     enum mu_shape shape;       /* decides which stages a job has */
     bool (*configure)(void **conf, struct mu_env *env, const json_t *params, struct mu_error *err);

@@ -122,8 +122,8 @@ static bool read_param(struct mu_pack *p, const char *name, const json_t *param,
     char pointer[160];
     if (made.otherwise && !mu_xvalue_parse(made.type, mu_span_of(made.otherwise), &value)) {
         (void)snprintf(pointer, sizeof(pointer), "/params/%.100s/default", name);
-        return mu_reject(err, "invalid", pointer, "expected a %s, found \"%.60s\"", mu_type_name(made.type),
-                         made.otherwise);
+        mu_reject(err, "invalid", pointer, "expected a %s, found \"%.60s\"", mu_type_name(made.type), made.otherwise);
+        return mu_hint(err, "example: \"default\": \"%s\"", mu_type_example(made.type));
     }
     p->params[p->param_count++] = made;
     return true;
@@ -152,8 +152,10 @@ static bool read_let(struct mu_pack *p, const char *name, const json_t *text, st
     const struct mu_expr *expr;
     char pointer[160];
     (void)snprintf(pointer, sizeof(pointer), "/let/%.100s", name);
-    if (mu_pack_column(p, mu_span_of(name)) >= 0)
-        return mu_reject(err, "invalid", pointer, "a column has the name \"%.60s\" already", name);
+    if (mu_pack_column(p, mu_span_of(name)) >= 0) {
+        mu_reject(err, "invalid", pointer, "expected a name of its own, found that of the column \"%.60s\"", name);
+        return mu_hint(err, "example: \"let\": {\"%.60s_known\": \"not is_missing(%.60s)\"}", name, name);
+    }
     if (!mu_expr_parse(&expr, &scope, mu_span(json_string_value(text), json_string_length(text)), MU_TYPE_MISSING,
                        pointer, err))
         return false;
@@ -188,8 +190,10 @@ static bool read_identity(struct mu_pack *p, struct mu_error *err)
         const char *name = json_string_value(json_array_get(identity, i));
         char pointer[48];
         (void)snprintf(pointer, sizeof(pointer), "/identity/%zu", i);
-        if (!name || mu_pack_column(p, mu_span_of(name)) < 0)
-            return mu_reject(err, "invalid", pointer, "the pack has no column \"%.60s\"", name ? name : "");
+        if (!name || mu_pack_column(p, mu_span_of(name)) < 0) {
+            mu_reject(err, "invalid", pointer, "expected a column of the pack, found \"%.60s\"", name ? name : "");
+            return mu_hint(err, "example: \"identity\": [\"%s\"]", p->columns[0].name);
+        }
         p->identity[p->identity_count++] = name;
     }
     return true;
@@ -242,6 +246,13 @@ static bool read_document(struct mu_pack *p, struct mistakes *m)
     return read_rules(p, m) && !m->any;
 }
 
+/* False, so that it ends a condition. */
+static bool not_json(struct mu_error *mistake)
+{
+    return mu_hint(mistake, "example: {\"muster_pack\": 1, \"pack\": \"trades\", \"version\": \"1.0.0\", \"title\": \"Trades\", "
+                            "\"columns\": {\"isin\": {\"type\": \"text\"}}, \"rules\": [..]}");
+}
+
 bool mu_pack_parse_all(struct mu_pack **out, struct mu_span bytes, mu_pack_note *note, void *context,
                        struct mu_error *err)
 {
@@ -250,7 +261,7 @@ bool mu_pack_parse_all(struct mu_pack **out, struct mu_span bytes, mu_pack_note 
     MU_AUTO(mu_pack_free) struct mu_pack *p = calloc(1, sizeof(*p));
     if (!p)
         return pack_no_memory(err);
-    if (!mu_json_parse(&p->doc, bytes, MU_PACK_BYTES_MAX, &mistake) ||
+    if ((!mu_json_parse(&p->doc, bytes, MU_PACK_BYTES_MAX, &mistake) && !not_json(&mistake)) ||
         !mu_schema_check(mu_schema_builtin("pack"), p->doc, &mistake)) {
         noted(&m, &mistake);
         return false;

@@ -17,7 +17,8 @@ static bool read_keys(struct mu_pack *p, struct mu_group_rule *g, const json_t *
             continue;
         (void)snprintf(pointer, sizeof(pointer), "/group_by/%.64s", g->keys[i].name);
         return mu_reject(err, "invalid", pointer, "expected text, decimal, date, timestamp or bool, found %s",
-                         mu_type_name(type));
+                         mu_type_name(type)) ||
+               mu_hint(err, "example: \"group_by\": {\"day\": \"date_of(ts, 'us')\", \"person\": \"person\"}");
     }
     return true;
 }

@@ -23,6 +23,8 @@ static enum mu_mode mode_of(const char *word)
     return MU_MODE_ACTIVE;
 }
 
+static const char effective_example[] = "example: \"effective\": [\"2026-01-01\", null]";
+
 /* A bound of `effective`: null is open. */
 static bool read_day(const json_t *effective, size_t index, bool *has, int32_t *day, struct mu_error *err)
 {
@@ -30,8 +32,8 @@ static bool read_day(const json_t *effective, size_t index, bool *has, int32_t *
     const json_t *bound = json_array_get(effective, index);
     *has = json_is_string(bound);
     if (*has && !mu_date_parse(mu_span(json_string_value(bound), json_string_length(bound)), day))
-        return mu_reject(err, "invalid", pointers[index], "expected a day like 2026-01-01, found \"%.40s\"",
-                         json_string_value(bound));
+        return mu_reject(err, "invalid", pointers[index], "expected a day, found \"%.40s\"", json_string_value(bound)) ||
+               mu_hint(err, "%s", effective_example);
     return true;
 }
 
@@ -42,7 +44,10 @@ static bool read_effective(struct mu_rule *r, const json_t *rule, struct mu_erro
         !read_day(effective, 1, &r->has_to, &r->effective_to, err))
         return false;
     if (r->has_from && r->has_to && r->effective_from >= r->effective_to)
-        return mu_reject(err, "invalid", "/effective", "the first day is not before the end");
+        return mu_reject(err, "invalid", "/effective", "expected a first day before the end, which is not in it; found %.10s and %.10s",
+                         json_string_value(json_array_get(json_object_get(rule, "effective"), 0)),
+                         json_string_value(json_array_get(json_object_get(rule, "effective"), 1))) ||
+               mu_hint(err, "%s", effective_example);
     return true;
 }
 
@@ -72,9 +77,11 @@ static bool read_shares(struct mu_rule *r, const json_t *rule, struct mu_error *
     r->has_mostly = r->mostly_text != NULL;
     r->max_findings = mu_json_int(rule, "max_findings", 0);
     if (r->has_mostly && r->max_findings)
-        return mu_reject(err, "invalid", "/max_findings", "a rule with \"mostly\" has one finding at most");
+        return mu_reject(err, "invalid", "/max_findings", "a rule with \"mostly\" has one finding at most") ||
+               mu_hint(err, "leave \"max_findings\" out: \"expr\": \"not is_missing(isin)\", \"mostly\": \"0.99\"");
     if (r->has_mostly && r->kind == MU_RULE_GROUP)
-        return mu_reject(err, "invalid", "/mostly", "\"mostly\" is for rules that judge single records");
+        return mu_reject(err, "invalid", "/mostly", "\"mostly\" is for rules that judge single records, this one judges groups") ||
+               mu_hint(err, "example: \"expr\": \"not is_missing(isin)\", \"mostly\": \"0.99\"");
     return true;
 }
 
@@ -103,7 +110,8 @@ bool pack_read_named(struct mu_named_expr *out, size_t *count, size_t max, const
     *count = 0;
     (void)snprintf(pointer, sizeof(pointer), "/%s", key);
     if (json_object_size(named) > max)
-        return mu_reject(err, "invalid", pointer, "%zu names; %zu are possible", json_object_size(named), max);
+        return mu_reject(err, "invalid", pointer, "expected at most %zu names, found %zu", max, json_object_size(named)) ||
+               mu_hint(err, "example: \"%s\": {\"total\": \"sum(amount)\"}", key);
     json_object_foreach(named, name, text)
     {
         const struct mu_expr *e;
@@ -155,7 +163,8 @@ static bool only_one_kind(const json_t *rule, struct mu_error *err)
         (void)snprintf(pointer, sizeof(pointer), "/%s", kinds[i]);
         if (first)
             return mu_reject(err, "invalid", pointer, "expected one of expr, having, value and check, found \"%s\" beside \"%s\"",
-                             kinds[i], first);
+                             kinds[i], first) ||
+                   mu_hint(err, "make two rules of it, or leave one out; example: \"expr\": \"isin_valid(isin)\"");
         first = kinds[i];
     }
     if (first)
@@ -168,12 +177,17 @@ static bool only_one_kind(const json_t *rule, struct mu_error *err)
 static bool no_strays(const struct mu_rule *r, const json_t *rule, struct mu_error *err)
 {
     static const struct {
-        const char *key, *for_what;
+        const char *key, *for_what, *example;
         bool group, check, value_only;
-    } keys[] = {{"group_by", "a rule with having or value", true, false, false},
-                {"window", "a rule with having or value", true, false, false},
-                {"bands", "a rule with value", true, false, true},
-                {"with", "a rule with check", false, true, false}};
+    } keys[] = {{"group_by", "a rule with having or value", "\"group_by\": {\"isin\": \"isin\"}, \"having\": \"count() > 1\"",
+                 true, false, false},
+                {"window", "a rule with having or value",
+                 "\"group_by\": {\"day\": \"day\"}, \"having\": \"count() > 1\", \"window\": {\"on\": \"day\", \"size\": \"7d\"}",
+                 true, false, false},
+                {"bands", "a rule with value",
+                 "\"value\": \"count()\", \"bands\": [{\"lt\": \"20\", \"outcome\": \"pass\"}, {\"outcome\": \"fail\"}]", true,
+                 false, true},
+                {"with", "a rule with check", "\"check\": \"isin\", \"with\": {\"column\": \"isin\"}", false, true, false}};
     char pointer[32];
     for (size_t i = 0; i < MU_COUNT(keys); i++) {
         const bool fits = (keys[i].group && r->kind == MU_RULE_GROUP && !json_object_get(rule, "check") &&
@@ -182,7 +196,8 @@ static bool no_strays(const struct mu_rule *r, const json_t *rule, struct mu_err
         if (fits || !json_object_get(rule, keys[i].key))
             continue;
         (void)snprintf(pointer, sizeof(pointer), "/%s", keys[i].key);
-        return mu_reject(err, "invalid", pointer, "\"%s\" is for %s", keys[i].key, keys[i].for_what);
+        (void)mu_reject(err, "invalid", pointer, "\"%s\" is for %s, which this one is not", keys[i].key, keys[i].for_what);
+        return mu_hint(err, "example: %s", keys[i].example);
     }
     return true;
 }
@@ -253,10 +268,12 @@ bool pack_read_rule(struct mu_pack *p, size_t index, const json_t *rule, struct 
     r->message = mu_json_text(rule, "message");
     r->mode = mode_of(mu_json_text(rule, "mode"));
     if (!r->id || strcmp(r->id, "DQ.RECORD") == 0)
-        return mu_reject(err, "invalid", "/id", "DQ.RECORD is the rule of bad records, which every pack has");
+        return mu_reject(err, "invalid", "/id", "expected an id of its own, found DQ.RECORD, the rule of bad records that every pack has") ||
+               mu_hint(err, "example: \"id\": \"DQ.RECORD.COMPLETE\"");
     for (size_t i = 0; i < index; i++)
         if (p->rules[i].id && strcmp(p->rules[i].id, r->id) == 0)
-            return mu_reject(err, "invalid", "/id", "rule %zu has the id \"%.60s\" too", i, r->id);
+            return mu_reject(err, "invalid", "/id", "expected an id of its own, found \"%.60s\", which rule %zu has too", r->id, i) ||
+                   mu_hint(err, "example: \"id\": \"%.60s.2\"", r->id);
     return read_effective(r, rule, err) && pack_read_expr(&r->where, &row, rule, "where", MU_TYPE_BOOL, err) &&
            read_kind(p, r, &row, rule, err) && no_strays(r, rule, err) && read_shares(r, rule, err) &&
            read_evidence(p, r, &row, rule, err) && check_message(p, r, err);

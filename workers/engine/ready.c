@@ -113,6 +113,25 @@ static const struct mu_param *find_param(const struct mu_pack *pack, const char 
     return NULL;
 }
 
+static bool wrong_param(const struct mu_param *param, const json_t *value, const char *pointer, struct mu_error *err)
+{
+    const char *text = json_string_value(value);
+    if (text)
+        mu_reject(err, "invalid", pointer, "expected a %s, found \"%.60s\"", mu_type_name(param->type), text);
+    else
+        mu_reject(err, "invalid", pointer, "expected a %s as a text, found a value that is none", mu_type_name(param->type));
+    return mu_hint(err, "example: \"%.60s\": \"%s\"", param->name, mu_type_example(param->type));
+}
+
+static bool unknown_param(const struct mu_pack *pack, const char *name, const char *pointer, struct mu_error *err)
+{
+    MU_AUTO(mu_text_free) struct mu_text known = MU_TEXT(150);
+    for (size_t i = 0; i < pack->param_count; i++)
+        mu_text_addf(&known, " %s", pack->params[i].name);
+    mu_reject(err, "invalid", pointer, "the pack has no parameter \"%.60s\"", name);
+    return mu_hint(err, "parameters:%s%s", known.len ? known.at : " none", known.failed ? " …" : "");
+}
+
 static bool settle_params(struct mu_ready *r, const json_t *given, struct mu_error *err)
 {
     const char *name;
@@ -126,11 +145,11 @@ static bool settle_params(struct mu_ready *r, const json_t *given, struct mu_err
         const struct mu_param *param = find_param(r->pack, name);
         (void)snprintf(pointer, sizeof(pointer), "/params/%.100s", name);
         if (!param)
-            return mu_reject(err, "invalid", pointer, "the pack has no parameter \"%.60s\"", name);
+            return unknown_param(r->pack, name, pointer, err);
         struct mu_xvalue parsed;
         if (!json_is_string(value) ||
             !mu_xvalue_parse(param->type, mu_span(json_string_value(value), json_string_length(value)), &parsed))
-            return mu_reject(err, "invalid", pointer, "expected a %s, found another value", mu_type_name(param->type));
+            return wrong_param(param, value, pointer, err);
         json_object_set_new(r->params, name, json_stringn(json_string_value(value), json_string_length(value)));
     }
     for (size_t i = 0; i < r->pack->param_count; i++) {
@@ -138,9 +157,11 @@ static bool settle_params(struct mu_ready *r, const json_t *given, struct mu_err
         if (json_object_get(r->params, param->name))
             continue;
         (void)snprintf(pointer, sizeof(pointer), "/params/%.100s", param->name);
-        if (!param->otherwise)
-            return mu_reject(err, "invalid", pointer, "the pack asks for the parameter \"%.60s\"",
-                             param->name);
+        if (!param->otherwise) {
+            mu_reject(err, "invalid", pointer, "the pack asks for the parameter \"%.60s\", a %s", param->name,
+                      mu_type_name(param->type));
+            return mu_hint(err, "example: \"params\": {\"%.60s\": \"%s\"}", param->name, mu_type_example(param->type));
+        }
         json_object_set_new(r->params, param->name, json_string(param->otherwise));
     }
     for (size_t i = 0; i < r->pack->param_count; i++) {
@@ -320,8 +341,10 @@ static bool configure_plugin(struct mu_ready *r, size_t index, struct ready_rule
     void *conf = NULL;
     if (!(r->withs[index] = put_params_in(r, rr->rule->with)))
         return no_memory(err);
-    if (!rr->rule->check->configure(&conf, &env, r->withs[index], err))
+    if (!rr->rule->check->configure(&conf, &env, r->withs[index], err)) {
+        mu_hint(err, "example: \"check\": \"%s\", \"with\": %s", rr->rule->check->name, rr->rule->check->example);
         return mu_under(err, "/with");
+    }
     rr->conf = conf;
     return true;
 }
@@ -412,8 +435,11 @@ static bool configure(struct mu_ready *r, struct mu_linker *l, size_t index, str
     *rr = (struct ready_rule){.rule = rule, .runs = in_force(rule, r->as_of)};
     read_expr(r, &reading, rule->where);
     if ((rule->where && !mu_link(&rr->where, l, rule->where, "/where", err)) ||
-        !configure_kind(r, l, index, rr, &reading, err) || !configure_evidence(r, l, rr, &reading, err))
+        !configure_kind(r, l, index, rr, &reading, err) || !configure_evidence(r, l, rr, &reading, err)) {
+        mu_hint(err, "the list that the pack names has to fit; example: \"lists\": {\"ccy\": \"iso4217\"}, "
+                     "\"expr\": \"in_list(currency, 'ccy')\"");
         return mu_under(err, pointer);
+    }
     return note_evidence(r, rr, &reading, err);
 }
 

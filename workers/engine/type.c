@@ -8,6 +8,12 @@ const char *mu_type_name(enum mu_type t)
     return names[t];
 }
 
+const char *mu_type_example(enum mu_type t)
+{
+    static const char *const examples[] = {"CASH", "10000.00", "2026-01-01", "2026-01-01T09:30:00Z", "true", "30d", "missing"};
+    return examples[t];
+}
+
 bool mu_type_find(const char *name, enum mu_type *out)
 {
     for (size_t i = 0; name && i <= MU_TYPE_BOOL; i++) {

@@ -17,6 +17,7 @@ enum mu_type {
 };
 
 const char *mu_type_name(enum mu_type t);
+const char *mu_type_example(enum mu_type t); /* how a value of it is written */
 /* "text" to "bool"; false: no type of a column or parameter. */
 bool mu_type_find(const char *name, enum mu_type *out);
 

@@ -48,6 +48,7 @@ static bool record(void *state, const struct mu_record *rec, struct mu_sink *out
 const struct mu_check mu_check_bic = {
     .name = "bic",
     .title = "Business Identifier Code (ISO 9362)",
+    .example = "{\"column\": \"bic\"}",
     .version = 1,
     .shape = MU_SHAPE_MAP,
     .configure = configure,

@@ -95,6 +95,7 @@ static bool record(void *state, const struct mu_record *rec, struct mu_sink *out
 const struct mu_check mu_check_cfi = {
     .name = "cfi",
     .title = "Classification of Financial Instruments (ISO 10962)",
+    .example = "{\"column\": \"cfi\"}",
     .version = 1,
     .shape = MU_SHAPE_MAP,
     .configure = configure,

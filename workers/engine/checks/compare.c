@@ -94,6 +94,7 @@ static bool record(void *state, const struct mu_record *rec, struct mu_sink *out
 const struct mu_check mu_check_compare = {
     .name = "compare",
     .title = "Two columns stand in a relation",
+    .example = "{\"column\": \"low\", \"op\": \"<=\", \"other\": \"high\", \"type\": \"decimal\"}",
     .version = 1,
     .shape = MU_SHAPE_MAP,
     .configure = configure,

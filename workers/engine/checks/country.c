@@ -40,6 +40,7 @@ static bool record(void *state, const struct mu_record *rec, struct mu_sink *out
 const struct mu_check mu_check_country = {
     .name = "country",
     .title = "Country code of two letters (ISO 3166-1)",
+    .example = "{\"column\": \"country\"}",
     .version = 1,
     .shape = MU_SHAPE_MAP,
     .configure = configure,

@@ -79,6 +79,7 @@ static bool record(void *state, const struct mu_record *rec, struct mu_sink *out
 const struct mu_check mu_check_currency = {
     .name = "currency",
     .title = "Currency code (ISO 4217), and decimals of an amount in it",
+    .example = "{\"column\": \"currency\", \"amount\": \"price\"}",
     .version = 1,
     .shape = MU_SHAPE_MAP,
     .configure = configure,

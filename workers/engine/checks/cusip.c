@@ -39,6 +39,7 @@ static bool record(void *state, const struct mu_record *rec, struct mu_sink *out
 const struct mu_check mu_check_cusip = {
     .name = "cusip",
     .title = "CUSIP number with its check digit",
+    .example = "{\"column\": \"cusip\"}",
     .version = 1,
     .shape = MU_SHAPE_MAP,
     .configure = mu_operand_only,

@@ -49,6 +49,7 @@ static bool record(void *state, const struct mu_record *rec, struct mu_sink *out
 const struct mu_check mu_check_figi = {
     .name = "figi",
     .title = "Financial Instrument Global Identifier",
+    .example = "{\"column\": \"figi\"}",
     .version = 1,
     .shape = MU_SHAPE_MAP,
     .configure = mu_operand_only,

@@ -141,6 +141,7 @@ static bool record(void *state, const struct mu_record *rec, struct mu_sink *out
 const struct mu_check mu_check_iban = {
     .name = "iban",
     .title = "International Bank Account Number (ISO 13616)",
+    .example = "{\"column\": \"iban\", \"separators\": \"strip\"}",
     .version = 1,
     .shape = MU_SHAPE_MAP,
     .configure = configure,

@@ -106,6 +106,7 @@ static bool record(void *state, const struct mu_record *rec, struct mu_sink *out
 const struct mu_check mu_check_in_set = {
     .name = "in_set",
     .title = "A value is one of a set",
+    .example = "{\"column\": \"side\", \"values\": [\"BUY\", \"SELL\"]}",
     .version = 1,
     .shape = MU_SHAPE_MAP,
     .configure = configure,

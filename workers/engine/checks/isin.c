@@ -72,6 +72,7 @@ static bool record(void *state, const struct mu_record *rec, struct mu_sink *out
 const struct mu_check mu_check_isin = {
     .name = "isin",
     .title = "International Securities Identification Number (ISO 6166)",
+    .example = "{\"column\": \"isin\"}",
     .version = 1,
     .shape = MU_SHAPE_MAP,
     .configure = configure,

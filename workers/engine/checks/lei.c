@@ -30,6 +30,7 @@ static bool record(void *state, const struct mu_record *rec, struct mu_sink *out
 const struct mu_check mu_check_lei = {
     .name = "lei",
     .title = "Legal Entity Identifier (ISO 17442)",
+    .example = "{\"column\": \"lei\"}",
     .version = 1,
     .shape = MU_SHAPE_MAP,
     .configure = mu_operand_only,

@@ -58,6 +58,7 @@ static bool record(void *state, const struct mu_record *rec, struct mu_sink *out
 const struct mu_check mu_check_length = {
     .name = "length",
     .title = "A text has a number of characters within bounds",
+    .example = "{\"column\": \"name\", \"min\": 1, \"max\": 140}",
     .version = 1,
     .shape = MU_SHAPE_MAP,
     .configure = configure,

@@ -88,6 +88,7 @@ static bool record(void *state, const struct mu_record *rec, struct mu_sink *out
 const struct mu_check mu_check_mic = {
     .name = "mic",
     .title = "Market Identifier Code (ISO 10383)",
+    .example = "{\"column\": \"mic\", \"on\": \"trade_date\"}",
     .version = 1,
     .shape = MU_SHAPE_MAP,
     .configure = configure,

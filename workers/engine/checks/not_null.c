@@ -31,6 +31,7 @@ static bool record(void *state, const struct mu_record *rec, struct mu_sink *out
 const struct mu_check mu_check_not_null = {
     .name = "not_null",
     .title = "A value is there",
+    .example = "{\"column\": \"isin\"}",
     .version = 1,
     .shape = MU_SHAPE_MAP,
     .configure = configure,

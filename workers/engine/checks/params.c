@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/checks/params.h"
 
+#include "format/json.h"
+
 const char *mu_param_pointer(const char *key, char out[200])
 {
     size_t n = 0;
@@ -23,6 +25,25 @@ static bool wrong(struct mu_error *err, const char *key, const char *what)
     return mu_reject(err, "invalid", mu_param_pointer(key, pointer), "parameter %.64s %s", key, what);
 }
 
+static bool unknown(struct mu_error *err, const char *key, const char *const *known)
+{
+    char what[200];
+    size_t len = (size_t)snprintf(what, sizeof(what), "is not known to this check; known are");
+    for (size_t i = 0; known[i] && len < sizeof(what); i++)
+        len += (size_t)snprintf(what + len, sizeof(what) - len, "%s %s", i ? "," : "", known[i]);
+    return wrong(err, key, what);
+}
+
+/* What stands there instead of what was expected. */
+static bool wrong_kind(struct mu_error *err, const char *key, const char *what, const json_t *value)
+{
+    MU_AUTO(mu_text_free) struct mu_text found = MU_TEXT(60);
+    char text[160];
+    mu_json_write(&found, value);
+    (void)snprintf(text, sizeof(text), "%s, found %s", what, found.failed || !found.len ? "something longer" : found.at);
+    return wrong(err, key, text);
+}
+
 bool mu_params_known(const json_t *params, const char *const *known, struct mu_error *err)
 {
     if (!params)
@@ -36,7 +57,7 @@ bool mu_params_known(const json_t *params, const char *const *known, struct mu_e
         while (known[i] && strcmp(known[i], key) != 0)
             i++;
         if (!known[i])
-            return wrong(err, key, "is not known to this check");
+            return unknown(err, key, known);
     }
     return true;
 }
@@ -52,7 +73,7 @@ bool mu_param_text(const char **out, const json_t *params, const char *key, stru
     if (!value)
         return true;
     if (!json_is_string(value))
-        return wrong(err, key, "is to be a text");
+        return wrong_kind(err, key, "is to be a text", value);
     const char *text = json_string_value(value);
     if (strlen(text) != json_string_length(value))
         return wrong(err, key, "contains a NUL character");
@@ -67,13 +88,13 @@ bool mu_param_whole(int64_t *out, const json_t *params, const char *key, int64_t
     if (!value)
         return true;
     if (!json_is_integer(value))
-        return wrong(err, key, "is to be a whole number");
+        return wrong_kind(err, key, "is to be a whole number", value);
     json_int_t n = json_integer_value(value);
     if (n < min || n > max) {
         char pointer[200];
         return mu_reject(err, "invalid", mu_param_pointer(key, pointer),
-                         "parameter %.64s is to lie between %lld and %lld", key, (long long)min,
-                         (long long)max);
+                         "parameter %.64s is to lie between %lld and %lld, found %lld", key, (long long)min,
+                         (long long)max, (long long)n);
     }
     *out = n;
     return true;
@@ -96,8 +117,9 @@ bool mu_param_word(int *out, const json_t *params, const char *key, const char *
         size_t used = strlen(all);
         snprintf(all + used, sizeof all - used, "%s%s", i ? ", " : "", words[i]);
     }
-    wrong(err, key, "has a value that is not known");
-    return mu_hint(err, "one of: %s", all);
+    char pointer[200];
+    mu_reject(err, "invalid", mu_param_pointer(key, pointer), "parameter %.64s is to be one of %s; found \"%.40s\"", key, all, text);
+    return mu_hint(err, "example: \"%.64s\": \"%s\"", key, words[0]);
 }
 
 bool mu_param_column(int *out, struct mu_env *env, const json_t *params, const char *key,

@@ -96,6 +96,7 @@ static bool record(void *state, const struct mu_record *rec, struct mu_sink *out
 const struct mu_check mu_check_range = {
     .name = "range",
     .title = "A number, date or timestamp lies within bounds",
+    .example = "{\"column\": \"amount\", \"type\": \"decimal\", \"above\": \"0\"}",
     .version = 1,
     .shape = MU_SHAPE_MAP,
     .configure = configure,

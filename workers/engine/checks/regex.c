@@ -50,6 +50,7 @@ static bool record(void *state, const struct mu_record *rec, struct mu_sink *out
 const struct mu_check mu_check_regex = {
     .name = "regex",
     .title = "A text matches a pattern",
+    .example = "{\"column\": \"ref\", \"pattern\": \"[A-Z0-9]{1,52}\"}",
     .version = 1,
     .shape = MU_SHAPE_MAP,
     .configure = configure,

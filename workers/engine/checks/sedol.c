@@ -35,6 +35,7 @@ static bool record(void *state, const struct mu_record *rec, struct mu_sink *out
 const struct mu_check mu_check_sedol = {
     .name = "sedol",
     .title = "Stock Exchange Daily Official List number (SEDOL)",
+    .example = "{\"column\": \"sedol\"}",
     .version = 1,
     .shape = MU_SHAPE_MAP,
     .configure = mu_operand_only,

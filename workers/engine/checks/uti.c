@@ -50,6 +50,7 @@ static bool record(void *state, const struct mu_record *rec, struct mu_sink *out
 const struct mu_check mu_check_uti = {
     .name = "uti",
     .title = "Unique Transaction Identifier (ISO 23897)",
+    .example = "{\"column\": \"uti\"}",
     .version = 1,
     .shape = MU_SHAPE_MAP,
     .configure = configure,

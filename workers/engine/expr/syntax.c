@@ -357,10 +357,11 @@ bool mu_syntax_parse(struct mu_syntax **out, struct mu_pool *pool, struct mu_spa
     struct parser p = {.pool = pool, .text = text, .pointer = pointer, .err = err};
     size_t bad;
     if (text.len > MU_EXPRESSION_MAX)
-        return mu_reject(err, "invalid", pointer, "%zu bytes; an expression has at most %d", text.len,
-                         MU_EXPRESSION_MAX);
+        return mu_reject(err, "invalid", pointer, "expected at most %d bytes, found %zu", MU_EXPRESSION_MAX, text.len) ||
+               mu_hint(err, "give parts of it names under \"let\": {\"is_cash\": \"instrument = 'CASH'\"}");
     if (!mu_utf8_valid(text, &bad))
-        return mu_reject(err, "invalid", pointer, "byte %zu of the expression is no UTF-8", bad + 1);
+        return mu_reject(err, "invalid", pointer, "byte %zu of the expression is no UTF-8", bad + 1) ||
+               mu_hint(err, "save the pack as UTF-8; example: contains(name, 'Müller')");
     p.token = token_at(text, 0);
     struct mu_syntax *root = expression(&p);
     if (!root)

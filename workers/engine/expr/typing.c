@@ -321,7 +321,7 @@ static struct mu_expr *aggregate(struct typing *t, const struct mu_syntax *s, co
     while (index < all->count && !mu_span_equal(all->items[index].source, source))
         index++;
     if (index == MU_AGGREGATES_MAX)
-        return wrong(t, s, "more aggregates than a rule may have (32)", NULL);
+        return wrong(t, s, "more aggregates than a rule may have (32)", "two rules, each with half of them");
     enum mu_type type = f.common;
     (void)type_of_letter(fn->gives, &type);
     if (index == all->count)
