@@ -199,15 +199,15 @@ TAP_TEST(wrong_parameters_are_refused_with_their_place)
     CHECK_TEXT(rig_refusal("isin", "x", "{\"column\": \"y\"}"), "/column the pack has no column y");
     CHECK_TEXT(rig_refusal("isin", "x", "{\"column\": null}"), "/column parameter column is to be a text, found null");
     CHECK_TEXT(rig_refusal("isin", "x", "{\"column\": \"x\", \"colour\": 1}"),
-               "/colour parameter colour is not known to this check");
+               "/colour parameter colour is not known to this check; known are column, case, separators, registry");
     CHECK_TEXT(rig_refusal("isin", "x", "{\"column\": \"x\", \"a/b~c\": 1}"),
-               "/a~1b~0c parameter a/b~c is not known to this check");
+               "/a~1b~0c parameter a/b~c is not known to this check; known are column, case, separators, registry");
     CHECK_TEXT(rig_refusal("lei", "x", "{\"column\": \"x\", \"case\": \"upper\"}"),
-               "/case parameter case has a value that is not known");
+               "/case parameter case is to be one of strict, fold; found \"upper\"");
     CHECK_TEXT(rig_refusal("lei", "x", "{\"column\": \"x\", \"registry\": \"isin\"}"),
-               "/registry parameter registry is not known to this check");
+               "/registry parameter registry is not known to this check; known are column, case, separators");
     CHECK_TEXT(rig_refusal("iban", "x", "{\"column\": \"x\", \"territories\": true}"),
-               "/territories parameter territories is to be a text");
+               "/territories parameter territories is to be a text, found true");
     CHECK_TEXT(rig_refusal("bic", "x", "{\"column\": \"x\", \"registry\": \"nowhere\"}"),
                "/registry the pack names no list nowhere, which this check looks into");
     CHECK(strncmp(rig_refusal("mic", "x", "{\"column\": \"x\", \"registry\": \"country\"}"),
