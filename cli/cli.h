@@ -21,7 +21,9 @@ enum cli_exit {
     CLI_PARTIAL = 8,      /* a batch was accepted in part */
 };
 
-enum cli_format { CLI_TABLE, CLI_JSON };
+enum cli_format { CLI_TABLE, CLI_JSON, CLI_JSONL, CLI_CSV };
+#define CLI_LINES 1 /* of a verb: prints jsonl as such; of the others it is json, which has a document a line, too */
+#define CLI_SHEET 2 /* prints csv */
 
 struct cli {
     struct mu_config config;
@@ -37,7 +39,23 @@ struct cli {
 struct cli_verb {
     const char *name, *arguments, *sentence;
     enum cli_exit (*run)(struct cli *cli);
+    int formats; /* CLI_LINES, CLI_SHEET: beside table and json */
 };
+
+/* An option of a verb, and where it goes: a text, a list of texts, or a flag. */
+#define CLI_VALUES_MAX 64
+struct cli_values {
+    const char *at[CLI_VALUES_MAX];
+    size_t count;
+};
+struct cli_option {
+    const char *name;
+    const char **text;
+    struct cli_values *values;
+    bool *flag;
+};
+/* Takes the options out of cli->argv, wherever they stand; "--" ends them. False: usage, told. */
+MU_MUST bool cli_take_options(struct cli *cli, const char *verb, const struct cli_option *options, size_t count);
 
 /* One line to stderr, "muster: …" with the hint behind it; the exit status that fits the fault. */
 enum cli_exit cli_fail(const struct mu_error *err);
@@ -63,6 +81,7 @@ struct cli_table;
 struct cli_table *cli_table_new(const char *const *headings, size_t columns);
 void cli_table_add(struct cli_table *t, const char *const *cells); /* copied; NULL is "" */
 void cli_table_print(const struct cli_table *t);
+void cli_table_write(const struct cli_table *t, FILE *to);
 void cli_table_free(struct cli_table *t);
 MU_DEFINE_AUTO(struct cli_table, cli_table_free)
 /* Human-readable: 1234567 -> "1,234,567"; ms -> "1.2 s". */
@@ -78,9 +97,11 @@ enum cli_exit cli_wait_jobs(struct cli *cli, struct mu_bus *bus, const json_t *j
 enum cli_exit cli_agents(struct cli *cli);
 enum cli_exit cli_audit(struct cli *cli);
 enum cli_exit cli_cancel(struct cli *cli);
+enum cli_exit cli_check(struct cli *cli);
 enum cli_exit cli_db(struct cli *cli);
 enum cli_exit cli_dead(struct cli *cli);
 enum cli_exit cli_dev(struct cli *cli);
+enum cli_exit cli_pack(struct cli *cli);
 enum cli_exit cli_permissions(struct cli *cli);
 enum cli_exit cli_resubmit(struct cli *cli); /* `db resubmit` */
 enum cli_exit cli_setup(struct cli *cli);

@@ -10,17 +10,19 @@
 #include <unistd.h>
 
 static const struct cli_verb verbs[] = {
-    {"agents", "[AGENT]", "the agents of the registry, and how long ago each was heard", cli_agents},
-    {"audit", "verify [--from SEQ] [--to SEQ]", "does the audit trail hold, link by link; status 1 if not", cli_audit},
-    {"cancel", "JOB… | --filter KEY=VALUE… --reason WHY [--dry-run]", "cancel jobs that are queued or running", cli_cancel},
-    {"db", "migrate|status|resubmit", "the database: bring its schema up to date, show where it stands; after a restore, resubmit", cli_db},
-    {"dead", "ls | show TASK | retry TASK… --reason WHY [--rate N]", "tasks that ended without a verdict; also by --filter KEY=VALUE", cli_dead},
-    {"dev", "[--workers N] [--dir DIR] [--keep]", "a private broker, database and agents until Ctrl-C", cli_dev},
-    {"permissions", "[--agent ID] [--queue Q]…", "the rights of each role, as a block of nats-server's configuration", cli_permissions},
-    {"setup", "[--check]", "create the streams, buckets and consumers that are missing; report differences", cli_setup},
-    {"status", "JOB…", "the state of a job, by id or key", cli_status},
-    {"submit", "JSON | -f FILE | --pack P --source URI", "submit a job, or a file of jobs, one a line", cli_submit},
-    {"wait", "JOB… [--timeout 10m]", "wait until jobs are done; status 1 if one failed", cli_wait},
+    {"agents", "[AGENT]", "the agents of the registry, and how long ago each was heard", cli_agents, 0},
+    {"audit", "verify [--from SEQ] [--to SEQ]", "does the audit trail hold, link by link; status 1 if not", cli_audit, 0},
+    {"cancel", "JOB… | --filter KEY=VALUE… --reason WHY [--dry-run]", "cancel jobs that are queued or running", cli_cancel, 0},
+    {"check", "FILE | - --pack P [--as-of DAY] [--param NAME=VALUE]…", "run a pack over a file here and now; status 1 if there are findings", cli_check, CLI_LINES | CLI_SHEET},
+    {"db", "migrate|status|resubmit", "the database: bring its schema up to date, show where it stands; after a restore, resubmit", cli_db, 0},
+    {"dead", "ls | show TASK | retry TASK… --reason WHY [--rate N]", "tasks that ended without a verdict; also by --filter KEY=VALUE", cli_dead, 0},
+    {"dev", "[--workers N] [--dir DIR] [--keep]", "a private broker, database and agents until Ctrl-C", cli_dev, 0},
+    {"pack", "lint|test|show|load|diff PACK…", "rule packs: find their mistakes, run their cases, look, load, compare", cli_pack, 0},
+    {"permissions", "[--agent ID] [--queue Q]…", "the rights of each role, as a block of nats-server's configuration", cli_permissions, 0},
+    {"setup", "[--check]", "create the streams, buckets and consumers that are missing; report differences", cli_setup, 0},
+    {"status", "JOB…", "the state of a job, by id or key", cli_status, 0},
+    {"submit", "JSON | -f FILE | --pack P --source URI", "submit a job, or a file of jobs, one a line", cli_submit, 0},
+    {"wait", "JOB… [--timeout 10m]", "wait until jobs are done; status 1 if one failed", cli_wait, 0},
 };
 
 static void help(void)
@@ -29,6 +31,8 @@ static void help(void)
          "\n"
          "  muster submit '{\"pack\":\"identifiers@1\",\"records\":[{\"isin\":\"US0378331006\"}]}'\n"
          "  muster submit --pack identifiers@1 --source file:equities.csv --wait\n"
+         "  muster check equities.csv --pack identifiers@1\n"
+         "  muster pack lint my-rules.json && muster pack test my-rules.json\n"
          "  muster wait 0192f0c1-7c3a-7000-8000-000000000000 --timeout 10m\n"
          "\nverbs:");
     for (size_t i = 0; i < MU_COUNT(verbs); i++)
@@ -42,12 +46,12 @@ static void help(void)
          "      --js-domain DOMAIN the domain of JetStream, behind a leaf node (nats.jetstream_domain)\n"
          "  -c, --config FILE      configuration file\n"
          "      --set KEY=VALUE    one setting\n"
-         "  -o, --output FORMAT    table or json\n"
+         "  -o, --output FORMAT    table, json, jsonl (a document a line) or csv (of `check`)\n"
          "  -q, --quiet            only ids\n"
          "      --timeout TIME     how long to wait for an answer, or for `wait` (10m, 30s)\n"
          "      --no-progress      no progress bar\n"
          "      --help, --version\n"
-         "\nexit status: 0 done, 1 a job failed, 2 usage, 3 not found, 4 refused by validation, 5 NATS or PostgreSQL\n"
+         "\nexit status: 0 done, 1 a job failed or there are findings, 2 usage, 3 not found, 4 refused by validation, 5 NATS or PostgreSQL\n"
          "unreachable, 6 timeout, 7 permission, 8 batch accepted in part");
 }
 
@@ -82,6 +86,19 @@ struct general {
     char server[600], domain[100];
 };
 
+static bool take_format(struct cli *cli, const char *name)
+{
+    static const char *const names[] = {[CLI_TABLE] = "table", [CLI_JSON] = "json", [CLI_JSONL] = "jsonl", [CLI_CSV] = "csv"};
+    for (size_t i = 0; i < MU_COUNT(names); i++) {
+        if (mu_span_is(mu_span_of(name), names[i])) {
+            cli->format = (enum cli_format)i;
+            return true;
+        }
+    }
+    cli_usage("unknown output format \"%s\": table, json, jsonl or csv", name);
+    return false;
+}
+
 /* Takes the general options out of argv wherever they stand, so that verbs see only their own. False: usage, told. */
 static bool take_general(struct cli *cli, struct general *g, int argc, char **argv, enum cli_exit *status)
 {
@@ -103,10 +120,8 @@ static bool take_general(struct cli *cli, struct general *g, int argc, char **ar
             if (g->set_count < MU_COUNT(g->sets))
                 g->sets[g->set_count++] = g->domain;
         } else if (mu_span_is(word, "-o") || mu_span_is(word, "--output")) {
-            if (value && mu_span_is(mu_span_of(value), "json"))
-                cli->format = CLI_JSON;
-            else if (value && !mu_span_is(mu_span_of(value), "table"))
-                return *status = cli_usage("unknown output format \"%s\": table or json", value), false;
+            if (value && !take_format(cli, value))
+                return *status = CLI_USAGE, false;
         } else if (mu_span_is(word, "--timeout")) {
             if (value && !cli_parse_duration(value, &cli->timeout_ms))
                 return *status = cli_usage("cannot read the time \"%s\"; write 500ms, 30s, 10m or 1h", value), false;
@@ -140,6 +155,10 @@ static enum cli_exit run(struct cli *cli, int argc, char **argv)
         return cli_usage("unknown verb \"%s\"; see muster --help", cli->argv[0]);
     cli->argc--;
     cli->argv++;
+    if (cli->format == CLI_CSV && !(verb->formats & CLI_SHEET))
+        return cli_usage("%s does not print csv; it prints table, json or jsonl", verb->name);
+    if (cli->format == CLI_JSONL && !(verb->formats & CLI_LINES))
+        cli->format = CLI_JSON;
     if (!mu_config_load(&cli->config, general.config, general.sets, general.set_count, &err))
         return cli_fail(&err) == CLI_REFUSED ? CLI_USAGE : CLI_FAILED;
     return verb->run(cli);

@@ -45,13 +45,18 @@ void cli_table_add(struct cli_table *t, const char *const *cells)
 
 void cli_table_print(const struct cli_table *t)
 {
+    cli_table_write(t, stdout);
+}
+
+void cli_table_write(const struct cli_table *t, FILE *to)
+{
     for (size_t row = 0; t && row < t->rows; row++) {
         for (size_t i = 0; i < t->columns; i++) {
             const char *cell = t->cells[row * t->columns + i];
             int pad = i + 1 < t->columns ? t->width[i] - cli_width(cell ? cell : "") + 2 : 0;
-            printf("%s%*s", cell ? cell : "", pad, "");
+            fprintf(to, "%s%*s", cell ? cell : "", pad, "");
         }
-        putchar('\n');
+        fputc('\n', to);
     }
 }
 

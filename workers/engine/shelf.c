@@ -116,7 +116,7 @@ static bool unknown(const struct mu_shelf *shelf, const struct mu_pack_list *wan
                     wanted->version ? wanted->version : "");
     if (other)
         return mu_hint(err, "the newest there is: \"%s@%s\"", other->list.name, other->list.version);
-    return mu_hint(err, "put <name>@<version>.csv into a directory of data.lists");
+    return mu_hint(err, "put <name>@<version>.csv into a directory of data.lists, or of `muster` --lists");
 }
 
 bool mu_shelf_find(struct mu_shelf *shelf, const struct mu_pack_list *wanted, const struct mu_shelf_list **out,

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/checks/params.h"
 
-#include "format/json.h"
-
 const char *mu_param_pointer(const char *key, char out[200])
 {
     size_t n = 0;
@@ -37,10 +35,20 @@ static bool unknown(struct mu_error *err, const char *key, const char *const *kn
 /* What stands there instead of what was expected. */
 static bool wrong_kind(struct mu_error *err, const char *key, const char *what, const json_t *value)
 {
-    MU_AUTO(mu_text_free) struct mu_text found = MU_TEXT(60);
+    const char *found = json_is_null(value)      ? "null"
+                        : json_is_true(value)    ? "true"
+                        : json_is_false(value)   ? "false"
+                        : json_is_array(value)   ? "an array"
+                        : json_is_object(value)  ? "an object"
+                        : json_is_integer(value) ? NULL
+                                                 : "a number that is not whole";
     char text[160];
-    mu_json_write(&found, value);
-    (void)snprintf(text, sizeof(text), "%s, found %s", what, found.failed || !found.len ? "something longer" : found.at);
+    if (json_is_string(value))
+        (void)snprintf(text, sizeof(text), "%s, found \"%.40s\"", what, json_string_value(value));
+    else if (found)
+        (void)snprintf(text, sizeof(text), "%s, found %s", what, found);
+    else
+        (void)snprintf(text, sizeof(text), "%s, found %lld", what, (long long)json_integer_value(value));
     return wrong(err, key, text);
 }
 
