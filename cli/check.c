@@ -225,8 +225,10 @@ static enum cli_exit run(struct check *c, const char *path)
                                        .drain_context = &c->findings};
     if (!mu_run_open(&run, &setup, &err) || !run_all(c, run, chunk, &err)) {
         mu_while(&err, "%s", path);
-        mu_hint(&err, "%lld findings before it stand", (long long)(c->findings.shown + c->findings.left_out));
-        return cli_fail(&err);
+        const enum cli_exit status = cli_fail(&err);
+        fprintf(stderr, "muster: it was not read to its end; the %lld findings before that stand\n",
+                (long long)(c->findings.shown + c->findings.left_out));
+        return status;
     }
     if (!c->cli->quiet)
         print_summary(c, run);

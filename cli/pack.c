@@ -83,9 +83,10 @@ bool pack_find(struct cli *cli, const struct pack_words *w, const char *name, st
 {
     MU_AUTO(mu_text_free) struct mu_text path = MU_TEXT(0);
     struct mu_error here = {0};
-    if (!w->broker && library_read(cli, &w->packs, name, out, &path, &here))
+    const bool is_file = library_is_file(name);
+    if ((is_file || !w->broker) && library_read(cli, &w->packs, name, out, &path, &here))
         return true;
-    if (w->broker || (!library_is_file(name) && !w->packs.count && mu_span_is(mu_span_of(here.code), "not_found")))
+    if (!is_file && (w->broker || (!w->packs.count && mu_span_is(mu_span_of(here.code), "not_found"))))
         return find_in_bucket(cli, name, out, err);
     *err = here;
     return false;

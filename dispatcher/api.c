@@ -5,11 +5,12 @@
 #include "batch.h"
 #include "daemon/failpoint.h"
 #include "operate.h"
+#include "packs.h"
 #include "policy.h"
 #include "refusal.h"
 #include "statements.h"
 
-enum { SUBMIT, STATUS, PING, CANCEL, RETRY, DEAD, ENDPOINTS };
+enum { SUBMIT, STATUS, PING, CANCEL, RETRY, DEAD, LOAD, ENDPOINTS };
 static const struct mu_endpoint endpoints[ENDPOINTS] = {
     [SUBMIT] = {"submit", MU_SUBJECT_API "submit"},
     [STATUS] = {"status", MU_SUBJECT_API "status"},
@@ -17,6 +18,7 @@ static const struct mu_endpoint endpoints[ENDPOINTS] = {
     [CANCEL] = {"cancel", MU_SUBJECT_API "cancel"},
     [RETRY] = {"retry", MU_SUBJECT_API "retry"},
     [DEAD] = {"dead", MU_SUBJECT_API "dead"},
+    [LOAD] = {"load", MU_SUBJECT_API "load"},
 };
 #define INTAKE_AT_ONCE 500
 
@@ -72,6 +74,7 @@ static void database_away(size_t endpoint, struct mu_error *err)
         [CANCEL] = {"nothing is done", twice},
         [RETRY] = {"nothing is done", twice},
         [DEAD] = {"nobody can tell what is dead", again},
+        [LOAD] = {"nothing is loaded", twice},
     };
     mu_error_clear(err);
     mu_fail_code(err, MU_UNAVAILABLE, "unavailable", "the database cannot be reached; %s", told[endpoint].consequence);
@@ -145,6 +148,25 @@ static void operate(struct dispatcher *d, size_t endpoint, const struct mu_messa
         mu_log_failure(MU_WARNING, &later, "the reconciler deletes the queue messages");
 }
 
+/* A refusal may have more to say than one mistake: then it is written already. */
+static void load(struct dispatcher *d, const struct mu_message *m)
+{
+    struct mu_error err = {0};
+    MU_AUTO(mu_text_free) struct mu_text answer = {0};
+    int64_t began = mu_clock_us();
+    bool loaded = !d->store_next_ms && packs_load(d, m->body, &answer, &err);
+    if (!loaded && (d->store_next_ms || err.fault == MU_UNAVAILABLE)) {
+        database_away(LOAD, &err);
+        mu_text_reset(&answer);
+    }
+    if (!loaded && !mu_store_alive(d->store) && !d->store_next_ms)
+        d->store_next_ms = mu_clock_ms();
+    if (!answer.len)
+        refuse(d, LOAD, m, &err);
+    else
+        mu_service_answer(d->service, LOAD, m->reply, mu_text_span(&answer), loaded ? NULL : &err, mu_clock_us() - began);
+}
+
 /* Touches no database. */
 static void ping(struct dispatcher *d, const struct mu_message *m)
 {
@@ -209,6 +231,8 @@ void api_take(struct dispatcher *d)
             status(d, m);
         else if (endpoint == PING)
             ping(d, m);
+        else if (endpoint == LOAD)
+            load(d, m);
         else
             operate(d, endpoint, m);
         mu_message_free(m);

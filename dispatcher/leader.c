@@ -6,6 +6,7 @@
 #include "operate.h"
 #include "outside/lock.h"
 #include "outside/topology.h"
+#include "packs.h"
 #include "policy.h"
 #include "publish.h"
 #include "reconcile.h"
@@ -42,6 +43,7 @@ struct leader {
     struct space space;
     struct stray stray;
     struct policies policies;
+    struct packs packs;
     int64_t packs_ms;
     uint64_t packs_generation; /* of the bus, when the bucket of packs was last made equal to its table */
     char created[40];      /* of MUSTER_TASKS, as last seen: another one means that the store was wiped */
@@ -60,6 +62,7 @@ bool leader_new(struct leader **out, struct dispatcher *d, struct mu_error *err)
     l->space.d = d;
     l->stray.d = d;
     l->policies.d = d;
+    l->packs.d = d;
     *out = l;
     return true;
 }
@@ -92,7 +95,7 @@ static bool try_to_lead(struct leader *l, struct mu_error *err)
         mu_log(MU_WARNING, "the leader had stopped, its session was ended", MU_N("backend_pid", l->lock.ended));
     if (!l->lock.held)
         return true;
-    l->policies.walked = false;
+    l->policies.walked = l->packs.walked = false;
     mu_say(MU_INFO, "leading: reconciling, retries and partitions are done here");
     return true;
 }
@@ -229,7 +232,7 @@ bool leader_step(struct leader *l, int64_t *next_ms, struct mu_error *err)
         if (again_ms < *next_ms)
             *next_ms = again_ms;
     }
-    if (due(&l->policy_ms, POLICY_MS, now, next_ms) && !policies_look(&l->policies, err))
+    if (due(&l->policy_ms, POLICY_MS, now, next_ms) && (!policies_look(&l->policies, err) || !packs_look(&l->packs, err)))
         return false;
     if (due(&l->setback_ms, RARELY * pass_ms, now, next_ms) && !setback_look(&l->setback, err))
         return false;

@@ -130,17 +130,33 @@ static bool put_key(struct resolver *r, const char *key, struct mu_span value, i
     return mu_kv_put(r->d->bus, MU_BUCKET_PACKS, key, value, NULL, err);
 }
 
+struct mu_shelf *resolver_shelf(struct resolver *r)
+{
+    return r->shelf;
+}
+
+bool resolver_put(struct resolver *r, const char *name, const char *version, struct mu_span document, int64_t *written,
+                  struct mu_error *err)
+{
+    char key[160];
+    snprintf(key, sizeof(key), "%s.%s", name, version);
+    return put_key(r, key, document, written, err) || mu_while(err, "putting pack %s into the bucket", key);
+}
+
+void resolver_forget_names(struct resolver *r)
+{
+    for (struct alias *a = r->aliases; a; a = a->next)
+        a->until_ms = 0;
+}
+
 bool resolver_fill(struct resolver *r, int64_t *written, struct mu_error *err)
 {
     MU_AUTO(mu_rows_free) struct mu_rows *rows = NULL;
     if (!mu_store_run(r->d->store, SQL_PACKS, NULL, &rows, err))
         return false;
-    for (size_t i = 0; i < mu_rows_count(rows); i++) {
-        char key[160];
-        snprintf(key, sizeof(key), "%s.%s", mu_row_text(rows, i, 0), mu_row_text(rows, i, 1));
-        if (!put_key(r, key, mu_row_span(rows, i, 3), written, err))
-            return mu_while(err, "putting pack %s into the bucket", key);
-    }
+    for (size_t i = 0; i < mu_rows_count(rows); i++)
+        if (!resolver_put(r, mu_row_text(rows, i, 0), mu_row_text(rows, i, 1), mu_row_span(rows, i, 3), written, err))
+            return false;
     return true;
 }
 

@@ -7,6 +7,7 @@
 #include "dispatcher.h"
 #include "engine/pack.h"
 
+struct mu_shelf;
 struct resolver;
 
 /* A pack with its lists, ready to be named in tasks. Owned by the resolver; valid until resolver_free. */
@@ -21,6 +22,13 @@ MU_MUST bool resolver_new(struct resolver **out, struct dispatcher *d, struct mu
 /* Puts the shipped packs into PostgreSQL; a version that differs there stays as it is and is reported. Then makes the
  * bucket equal to the table; *written (NULL is fine) grows by the packs that were not right there. */
 MU_MUST bool resolver_load(struct resolver *r, int64_t *written, struct mu_error *err);
+/* The lists that packs may name. */
+struct mu_shelf *resolver_shelf(struct resolver *r);
+/* Puts one pack into the bucket, unless it stands there already. */
+MU_MUST bool resolver_put(struct resolver *r, const char *name, const char *version, struct mu_span document, int64_t *written,
+                          struct mu_error *err);
+/* A pack is new: what "name@1" stood for a moment ago may be another one now. */
+void resolver_forget_names(struct resolver *r);
 /* The second half alone: puts into the bucket what is missing there, or another than in the table. */
 MU_MUST bool resolver_fill(struct resolver *r, int64_t *written, struct mu_error *err);
 /* "identifiers", "identifiers@1", "identifiers@1.0.0". MU_REJECTED unknown_pack (/pack), unknown_list. */

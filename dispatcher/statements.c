@@ -15,6 +15,7 @@ const struct mu_statement dispatcher_statements[SQL_COUNT] = {
     [SQL_REJECT] = {"reject", "select muster.reject($1::text, $2::text, $3::text, $4::bigint, $5, $6::text, $7::text, $8::text, $9::bytea)"},
     [SQL_JOB_STATUS] = {"job status", "select muster.job_status($1::uuid, $2::text)"},
     [SQL_PACK_PUT] = {"pack put", "select muster.pack_put($1::text, $2::text, $3::bytea, $4::bytea, $5::text)"},
+    [SQL_PACK_REFUSED] = {"pack refused", "select muster.pack_refused($1::text, $2::text, $3::text, $4::text, $5::text, $6::bytea)"},
     [SQL_PACK_RESOLVE] = {"pack resolve", "select name, version, digest, document from muster.pack_resolve($1::text, $2::text)"},
     [SQL_PACKS] = {"packs", "select name, version, digest, document from muster.packs()"},
     [SQL_LISTS_PINNED] = {"lists pinned", "select muster.lists_pinned($1, $2, $3)"},

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Writes a manual page from what a program says of itself, so that there is no second description to keep true:
-man.py PAGE SECTION VERSION PROGRAM OUTPUT. PAGE muster.conf is the table of settings, others the program's --help."""
+man.py PAGE SECTION VERSION PROGRAM OUTPUT. PAGE muster.conf is the table of settings, muster-pack what `muster pack manual`
+says, others the program's --help."""
 import re
 import subprocess
 import sys
@@ -38,9 +39,34 @@ def program_page(page, program):
     yield "DESCRIPTION", ".nf\n" + roff(rest.strip("\n")) + "\n.fi"
 
 
+def rule_language(program):
+    """`#` begins a section, `-` an entry whose text follows behind a tab; what is indented stands as it is."""
+    text = subprocess.run([program, "--config", "", "pack", "manual"], check=True, capture_output=True, encoding="utf-8").stdout
+    sections = re.split(r"^#", text, flags=re.M)[1:]
+    for section in sections:
+        title, body = section.split("\n", 1)
+        if title == "NAME":
+            name, sentence = body.strip().split(": ", 1)
+            yield f"{roff(name)} \\- {roff(sentence.rstrip('.'))}", ""
+            yield "SYNOPSIS", "muster pack lint|test|show|load|diff PACK...\n.br\nmuster check FILE \\-\\-pack PACK"
+            continue
+        lines, shown = [], False
+        for line in body.splitlines():
+            if line.startswith("    ") != shown:
+                lines.append(".fi" if shown else ".nf")
+                shown = not shown
+            if line.startswith("-"):
+                entry, meaning = line[1:].split("\t", 1)
+                lines.append(f".TP\n.B {roff(entry)}\n{roff(meaning)}")
+            else:
+                lines.append(roff(line) if line.strip() else ".PP")
+        yield title, "\n".join(lines + [".fi"] * shown)
+
+
 def main(page, section, version, program, output):
-    parts = list(settings(program) if page == "muster.conf" else program_page(page, program))
-    also = [p for p in ("muster (1)", "muster.conf (5)", "muster-dispatcher (8)", "muster-recorder (8)", "muster-worker (8)")
+    parts = list(settings(program) if page == "muster.conf" else rule_language(program) if page == "muster-pack"
+                 else program_page(page, program))
+    also = [p for p in ("muster (1)", "muster.conf (5)", "muster-pack (7)", "muster-dispatcher (8)", "muster-recorder (8)", "muster-worker (8)")
             if p.split()[0] != page]
     with open(output, "w", encoding="utf-8") as f:
         f.write(f'.TH {roff(page)} {section} "" "muster {version}"\n.SH NAME\n{parts[0][0]}\n')

@@ -104,6 +104,7 @@ static const struct row table[] = {
     {OPERATOR, PUB, "muster.control.>"},
     {OPERATOR, PUB, "$SRV.>"},
     {OPERATOR, PUB, "<kv>" MU_BUCKET_POLICY ".>"},
+    {OPERATOR, PUB, "<kv>" MU_BUCKET_PACKS ".>"}, /* the leader looks at what is put there, and agents go by digests */
     {OPERATOR, PUB, "<api>.STREAM.INFO.*"},
     {OPERATOR, PUB, "<api>.CONSUMER.INFO.*.*"},
     {OPERATOR, PUB, "<api>.DIRECT.GET." MU_STREAM_EVENTS},

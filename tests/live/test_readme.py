@@ -35,7 +35,8 @@ def _environment(site):
     folders = [os.path.join(BUILD, f) for f in FOLDERS.values()]
     return dict(os.environ, PATH=os.pathsep.join(folders + [os.environ["PATH"]]), NATS_URL=site.url, MUSTER_NATS_URL=site.url,
                 MUSTER_POSTGRES_CONNINFO=site.conninfo, XDG_CONFIG_HOME=site.dir,
-                MUSTER_DATA_MIGRATIONS=os.path.join(BUILD, "sql", "migrations"))  # where `meson install` puts them is elsewhere
+                MUSTER_DATA_MIGRATIONS=os.path.join(BUILD, "sql", "migrations"),  # where `meson install` puts them is elsewhere
+                MUSTER_DATA_LISTS=os.path.join(BUILD, "workers", "lists"), MUSTER_DATA_PACKS=os.path.join(BUILD, "workers", "packs"))
 
 
 def prepare(site):
@@ -45,6 +46,8 @@ def prepare(site):
     site.worker("worker-2")
     site.write("trades.csv", "symbol,isin\n" + "".join(f"S{i},{BAD if i == 700 else GOOD}\n" for i in range(1000)))
     shutil.copy(os.path.join(site.sources, "trades.csv"), site.dir)
+    with open(os.path.join(site.dir, "my-rules.json"), "w", encoding="utf-8") as f:
+        f.write(next(b for b in _blocks("json") if "my-rules" in b))
     job = {"pack": "identifiers@1.0.0", "records": [{"isin": GOOD}]}
     site.done(site.submit({"pack": "identifiers@1.0.0", "source": {"uri": "file:missing.csv", "name": "trades"}})["job_id"])
     with open(os.path.join(site.dir, "jobs.jsonl"), "w") as f:
@@ -96,6 +99,16 @@ EXPECTED = {
     "muster submit --wait": (1, lambda out: "fail" in out),
     "muster submit --pack": (1, lambda out: "fail" in out),
     "muster submit -f": (8, lambda out: "unknown_pack" in out or "nosuch" in out),
+    "muster pack lint": (0, lambda out: "0 mistakes, 0 warnings; 2 of 2 cases hold" in out),
+    "muster pack test": (0, lambda out: "ok      MY.ISIN: check digit" in out and "2 of 2 cases hold" in out),
+    "muster check trades.csv --pack my-rules.json --max 3": (1, lambda out: "MY.ISIN" in out and "1,000 records, 1 findings: fail" in out),
+    "muster check trades.csv --pack my-rules.json -o jsonl": (1, lambda out: True),
+    "muster check trades.csv --pack my-rules.json --rule": (0, lambda out: "1,000 records, 0 findings: pass" in out),
+    "muster pack load": (0, lambda out: "my-rules@1.0.0  loaded" in out),
+    "muster pack show": (0, lambda out: "isin_valid(isin)" in out and "case 1: check digit" in out),
+    "muster pack diff": (0, lambda out: "no difference" in out),
+    "nats req muster.api.load": (0, lambda out: _is_json(out, ok=True, duplicate=True, dry_run=True)),
+    "nats kv put muster_packs": (0, lambda out: "my-rules" in out),
     "muster status": (0, lambda out: "completed, result fail" in out and "1,000 records" in out),
     "muster cancel eod-2026-11-20": (0, lambda out: "1 were done already" in out),
     "muster cancel --filter": (0, lambda out: "0 jobs would be cancelled" in out),

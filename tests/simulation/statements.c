@@ -180,6 +180,7 @@ static const struct model models[] = {
     {"outbox published", "select muster.outbox_published(", MODE_WRITE, sql_outbox_published},
     {"outbox settled", "select muster.outbox_settled(", MODE_WRITE, sql_outbox_settled},
     {"pack put", "select muster.pack_put(", MODE_WRITE, sql_pack_put},
+    {"pack refused", "select muster.pack_refused(", MODE_WRITE, nothing},
     {"pack resolve", "select name, version, digest, document from muster.pack_resolve(", MODE_READ, sql_pack_resolve},
     {"packs", "select name, version, digest, document from muster.packs(", MODE_READ, sql_packs},
     {"position note", "select muster.position_note(", MODE_WRITE, sql_position_note},

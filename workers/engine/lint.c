@@ -177,7 +177,7 @@ static bool lint_rule(struct lint *l, size_t index, struct mu_error *err)
         return true;
     note_read(l, ready);
     return mu_suspects_of_rule(l->pack, index, ready, note_suspect, l, err) &&
-           (lacks || mu_cases_run(&alone, l->lists, note_case, l, err));
+           (lacks || l->setup->no_cases || mu_cases_run(&alone, l->lists, note_case, l, err));
 }
 
 static bool lint_pack(struct lint *l, struct mu_error *err)

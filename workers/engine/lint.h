@@ -16,6 +16,7 @@ struct mu_lint_setup {
     struct mu_shelf *shelf;  /* where its lists are */
     mu_lint_note *note;
     mu_case_note *each_case; /* NULL: only those that fail are told, as errors */
+    bool no_cases;           /* they are not run: for who has no time for what others wrote */
     void *context;           /* of both */
 };
 struct mu_lint {
