@@ -151,6 +151,18 @@ def with_the_rights_of_their_roles_programs_do_all_their_work(site):
     assert operator.refused == []
     got = _cli(site, broker, "operator", "db", "resubmit", "--dry-run")
     assert got.returncode == 0, got
+    # packs: loaded by request, put into the bucket by hand, and one taken away that is bad
+    pack = {"muster_pack": 1, "pack": "mine", "version": "1.0.0", "title": "Mine", "columns": {"isin": {"type": "text"}},
+            "rules": [{"id": "M.ISIN", "severity": "low", "expr": "not is_missing(isin)"}]}
+    with open(os.path.join(site.dir, "mine.json"), "w", encoding="utf-8") as f:
+        json.dump(pack, f)
+    got = _cli(site, broker, "operator", "pack", "load", os.path.join(site.dir, "mine.json"))
+    assert got.returncode == 0 and "loaded" in got.stdout, got
+    operator.publish("$KV.muster_packs.byhand.1.0.0", json.dumps(dict(pack, pack="byhand")))
+    operator.publish("$KV.muster_packs.bad.1.0.0", json.dumps(dict(pack, pack="bad", rules=[])))
+    wait_until(lambda: site.value("select count(*) from muster.pack where name in ('mine', 'byhand')") == "2", 20, "two packs")
+    wait_until(lambda: site.value("select code from muster.rejection where source = 'packs'") == "invalid", 20, "a pack that is refused")
+    assert _cli(site, broker, "operator", "pack", "show", "byhand@1", "--broker").returncode == 0
     # repaired: a message that vanished, a consumer that is gone, a checkpoint of a task that is done
     _cli(site, broker, "submitter", "submit", json.dumps({"id": "lost", "pack": "identifiers@1.0.0", "records": [{"isin": GOOD}]}))
     wait_until(lambda: site.value("select count(*) from muster.outbox where kind = 'task' and published_at is not null") == "1")

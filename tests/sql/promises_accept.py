@@ -90,6 +90,15 @@ def a_version_of_a_pack_cannot_be_changed(world):
     assert world.db.one("select document from muster.packs()") == "\\x61"
 
 
+def a_pack_that_is_refused_in_its_bucket_is_a_row_an_event_and_a_link(world):
+    world.db.rows("select muster.pack_refused('p.1.0.0', '$KV.muster_packs.p.1.0.0', 'invalid', 'no rules', '/rules', 'x')")
+    assert world.db.rows("select source, subject, code, message, pointer, body from muster.rejection") == \
+        [["packs", "$KV.muster_packs.p.1.0.0", "invalid", "no rules", "/rules", "\\x78"]]
+    assert world.db.rows("select subject from muster.outbox") == [["muster.event.operator.pack_refused"]]
+    assert world.db.one("select count(*) from muster.audit where reason = 'pack refuse'") == "1"
+    assert world.db.one("select muster.audit_broken()") == ""
+
+
 def a_loose_version_is_the_highest_one_by_numbers(world):
     for version in ("1.2.0", "1.10.0", "1.9.9", "2.0.0", "10.0.0"):
         world.db.rows(f"select muster.pack_put('p', '{version}', sha256('x'), 'x', 'test')")
