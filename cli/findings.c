@@ -27,7 +27,7 @@ static void put_key(const json_t *finding)
     {
         (void)name;
         put_plain(json_is_string(value) ? json_string_value(value) : "?");
-        fputs(json_object_size(json_object_get(json_object_get(finding, "evidence"), "key")) ? " " : "", stdout);
+        putchar(' ');
     }
 }
 
@@ -69,7 +69,7 @@ static void print_sheet_row(struct findings *f, const json_t *finding)
     static const char *const names[] = {"finding_id", "fingerprint", "rule", "severity", "outcome", "shadow", "record_no", "line",
                                         "byte_off", "subject", "message", "evidence"};
     for (size_t i = 0; !f->headed && i < MU_COUNT(names); i++)
-        printf("%s%s", i ? "," : "", i + 1 == MU_COUNT(names) ? "evidence\r\n" : names[i]);
+        printf("%s%s%s", i ? "," : "", names[i], i + 1 == MU_COUNT(names) ? "\r\n" : "");
     f->headed = true;
     for (size_t i = 0; i < MU_COUNT(names); i++) {
         const json_t *value = json_object_get(finding, names[i]);

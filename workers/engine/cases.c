@@ -266,14 +266,13 @@ static bool judge(const struct trial *trial, const json_t *one, struct mu_error 
     return compare_keys(&want, &got, wrong, err);
 }
 
-/* Rows that tell of themselves are judged without the share that the rule asks of all of them. */
+/* False only if this machine is broken. */
 static bool run_case(const struct mu_alone *a, const struct mu_list_data *const *lists, const json_t *one,
                      struct mu_error *wrong, struct mu_error *err)
 {
     MU_AUTO(mu_ready_free) struct mu_ready *ready = NULL;
     MU_AUTO(mu_json_free) json_t *none = json_object();
     const json_t *params = json_object_get(one, "params");
-    struct mu_error *failure = err;
     struct trial trial = {.rule = a, .as_of = mu_alone_day(a)};
     if (mu_json_text(one, "as_of") && !mu_date_parse(mu_json_span(one, "as_of"), &trial.as_of))
         return mu_fail(err, MU_BROKEN, "a day that the schema has let pass");
@@ -282,8 +281,7 @@ static bool run_case(const struct mu_alone *a, const struct mu_list_data *const 
     if (!mu_alone_ready(&ready, a, lists, params ? params : none, trial.as_of, wrong)) {
         if (wrong->fault == MU_REJECTED)
             return true;
-        *failure = *wrong;
-        return false;
+        return mu_fail(err, wrong->fault, "%s", wrong->text);
     }
     trial.ready = ready;
     if (judge(&trial, one, wrong, err) || err->fault != MU_REJECTED)
