@@ -197,7 +197,13 @@ class Run:
             return
         good, bad = self.counts["pass"], self.counts["fail"]
         if good < language.decimal.Decimal(self.rule["mostly"]) * (good + bad):
-            self.findings = [[]]
+            self.findings, verdict = [[]], "fail"
+        elif self.counts["error"]:
+            verdict = "error"
+        else:
+            verdict = "pass" if good + bad and not self.counts["not_evaluated"] else "not_evaluated"
+        self.counts.clear()
+        self.counts[verdict] = 1
 
     def groups(self, contexts):
         keys, groups = sorted(self.rule.get("group_by", {})), {}

@@ -3,6 +3,7 @@
 
 #include "engine/expr/link.h"
 #include "engine/rules/rules.h"
+#include "engine/uses.h"
 
 #define POOL_CEILING ((size_t)256 << 20)
 
@@ -224,56 +225,6 @@ static bool write_head(struct mu_ready *r, struct ready_rule *rr, struct mu_erro
     return mu_text_ok(&text, err);
 }
 
-/* What the expressions of a rule read. */
-struct reading {
-    bool *columns, *lists;
-};
-
-static void note_read(void *context, const struct mu_expr *e)
-{
-    struct reading *reading = context;
-    if (e->kind == MU_EXPR_COLUMN)
-        reading->columns[e->index] = true;
-}
-
-/* Of lists: those that words name, and those that a function looks into by their usual alias. */
-struct list_reading {
-    struct reading *reading;
-    const struct mu_pack *pack;
-};
-
-static void note_lists(void *context, const struct mu_expr *e)
-{
-    struct list_reading *l = context;
-    const char *takes = e->kind == MU_EXPR_CALL ? e->fn->takes : "";
-    for (const struct mu_expr *a = e->first; a; a = a->next) {
-        takes += *takes == '?';
-        if (a->kind == MU_EXPR_WORD && (*takes == 'L' || *takes == 'C'))
-            l->reading->lists[a->index] = true;
-        takes += *takes && takes[1] != '+';
-    }
-    for (size_t i = 0; e->kind == MU_EXPR_CALL && e->fn->alias && i < l->pack->list_count; i++)
-        l->reading->lists[i] |= strcmp(l->pack->lists[i].alias, e->fn->alias) == 0;
-}
-
-static void read_expr(const struct mu_ready *r, struct reading *reading, const struct mu_expr *e)
-{
-    struct list_reading lists = {reading, r->pack};
-    mu_expr_walk(r->pack, e, note_read, reading);
-    mu_expr_walk(r->pack, e, note_lists, &lists);
-}
-
-static void read_group(const struct mu_ready *r, struct reading *reading, const struct mu_group_rule *g)
-{
-    for (size_t i = 0; i < g->key_count; i++)
-        read_expr(r, reading, g->keys[i].expr);
-    for (size_t i = 0; i < g->aggregates.count; i++)
-        for (const struct mu_expr *a = g->aggregates.items[i].args; a; a = a->next)
-            read_expr(r, reading, a);
-    read_expr(r, reading, g->having);
-    read_expr(r, reading, g->value);
-}
-
 static enum mu_mask stricter(enum mu_mask a, enum mu_mask b)
 {
     static const int rank[] = {[MU_MASK_NONE] = 0, [MU_MASK_LAST4] = 1, [MU_MASK_HASH] = 2, [MU_MASK_DROP] = 3};
@@ -310,7 +261,7 @@ static enum mu_mask mask_of(const struct mu_ready *r, const struct mu_rule *rule
     return mask;
 }
 
-static bool note_evidence(struct mu_ready *r, struct ready_rule *rr, struct reading *reading, struct mu_error *err)
+static bool note_evidence(struct mu_ready *r, struct ready_rule *rr, struct mu_uses *uses, struct mu_error *err)
 {
     const struct mu_pack *pack = r->pack;
     rr->columns = mu_pool_get(r->pool, sizeof(*rr->columns) * (pack->column_count + 1));
@@ -318,7 +269,7 @@ static bool note_evidence(struct mu_ready *r, struct ready_rule *rr, struct read
     if (!rr->columns || !rr->lists)
         return no_memory(err);
     for (size_t i = 0; i < pack->column_count; i++) {
-        if (!reading->columns[i])
+        if (!uses->columns[i])
             continue;
         rr->columns[rr->column_count++] = (int)i;
         rr->masked |= pack->columns[i].mask != MU_MASK_NONE;
@@ -327,16 +278,16 @@ static bool note_evidence(struct mu_ready *r, struct ready_rule *rr, struct read
             r->typed[i] = r->any_typed = true;
     }
     for (size_t i = 0; i < pack->list_count; i++)
-        if (reading->lists[i])
+        if (uses->lists[i])
             rr->lists[rr->list_count++] = i;
     return write_head(r, rr, err);
 }
 
 /* A plugin notes what it reads by asking for it. */
-static bool configure_plugin(struct mu_ready *r, size_t index, struct ready_rule *rr, struct reading *reading,
+static bool configure_plugin(struct mu_ready *r, size_t index, struct ready_rule *rr, struct mu_uses *uses,
                              struct mu_error *err)
 {
-    struct ready_asking asking = {r, reading->columns, reading->lists};
+    struct ready_asking asking = {r, uses->columns, uses->lists};
     struct mu_env env = env_of(&asking, r->pool);
     void *conf = NULL;
     if (!(r->withs[index] = put_params_in(r, rr->rule->with)))
@@ -349,13 +300,11 @@ static bool configure_plugin(struct mu_ready *r, size_t index, struct ready_rule
     return true;
 }
 
-static bool configure_expr(struct mu_ready *r, struct mu_linker *l, struct ready_rule *rr, struct reading *reading,
-                           struct mu_error *err)
+static bool configure_expr(struct mu_ready *r, struct mu_linker *l, struct ready_rule *rr, struct mu_error *err)
 {
     struct mu_expr_conf *conf = mu_pool_get(r->pool, sizeof(*conf));
     if (!conf)
         return no_memory(err);
-    read_expr(r, reading, rr->rule->expr);
     rr->conf = conf;
     if (!mu_link(&conf->expr, l, rr->rule->expr, "/expr", err))
         return false;
@@ -363,15 +312,13 @@ static bool configure_expr(struct mu_ready *r, struct mu_linker *l, struct ready
     return true;
 }
 
-static bool configure_group(struct mu_ready *r, struct mu_linker *l, struct ready_rule *rr, struct reading *reading,
-                            struct mu_error *err)
+static bool configure_group(struct mu_ready *r, struct mu_linker *l, struct ready_rule *rr, struct mu_error *err)
 {
     const struct mu_group_rule *g = rr->rule->group;
     struct mu_group_conf *conf = mu_pool_get(r->pool, sizeof(*conf));
     if (!conf)
         return no_memory(err);
     *conf = (struct mu_group_conf){.rule = g, .state_max = MU_GROUP_STATE_MAX};
-    read_group(r, reading, g);
     for (size_t i = 0; i < g->key_count; i++) {
         if (!mu_link(&conf->keys[i], l, g->keys[i].expr, "/group_by", err))
             return false;
@@ -389,21 +336,20 @@ static bool configure_group(struct mu_ready *r, struct mu_linker *l, struct read
 }
 
 static bool configure_kind(struct mu_ready *r, struct mu_linker *l, size_t index, struct ready_rule *rr,
-                           struct reading *reading, struct mu_error *err)
+                           struct mu_uses *uses, struct mu_error *err)
 {
     switch (rr->rule->kind) {
     case MU_RULE_CHECK:
-        return configure_plugin(r, index, rr, reading, err);
+        return configure_plugin(r, index, rr, uses, err);
     case MU_RULE_EXPR:
-        return configure_expr(r, l, rr, reading, err);
+        return configure_expr(r, l, rr, err);
     case MU_RULE_GROUP:
-        return configure_group(r, l, rr, reading, err);
+        return configure_group(r, l, rr, err);
     }
     return false;
 }
 
-static bool configure_evidence(struct mu_ready *r, struct mu_linker *l, struct ready_rule *rr,
-                               struct reading *reading, struct mu_error *err)
+static bool configure_evidence(struct mu_ready *r, struct mu_linker *l, struct ready_rule *rr, struct mu_error *err)
 {
     const struct mu_rule *rule = rr->rule;
     rr->evidence = mu_pool_get(r->pool, (rule->evidence_count + 1) * sizeof(*rr->evidence));
@@ -417,7 +363,6 @@ static bool configure_evidence(struct mu_ready *r, struct mu_linker *l, struct r
         if (!mu_link(&rr->evidence[i], l, e, pointer, err))
             return false;
         rr->evidence_masks[i] = mask_of(r, rule, e);
-        read_expr(r, reading, e);
     }
     return true;
 }
@@ -425,22 +370,21 @@ static bool configure_evidence(struct mu_ready *r, struct mu_linker *l, struct r
 static bool configure(struct mu_ready *r, struct mu_linker *l, size_t index, struct mu_error *err)
 {
     const struct mu_rule *rule = &r->pack->rules[index];
-    struct reading reading = {mu_pool_get(r->pool, r->pack->column_count + 1),
-                              mu_pool_get(r->pool, r->pack->list_count + 1)};
+    MU_AUTO(mu_uses_fini) struct mu_uses uses = {0};
     char pointer[48];
     (void)snprintf(pointer, sizeof(pointer), "/rules/%zu", index);
-    if (!reading.columns || !reading.lists)
-        return no_memory(err);
+    if (!mu_uses_init(&uses, r->pack, err))
+        return false;
+    mu_uses_add(&uses, r->pack, rule);
     struct ready_rule *rr = &r->rules[r->rule_count++];
     *rr = (struct ready_rule){.rule = rule, .runs = in_force(rule, r->as_of)};
-    read_expr(r, &reading, rule->where);
     if ((rule->where && !mu_link(&rr->where, l, rule->where, "/where", err)) ||
-        !configure_kind(r, l, index, rr, &reading, err) || !configure_evidence(r, l, rr, &reading, err)) {
+        !configure_kind(r, l, index, rr, &uses, err) || !configure_evidence(r, l, rr, err)) {
         mu_hint(err, "the list that the pack names has to fit; example: \"lists\": {\"ccy\": \"iso4217\"}, "
                      "\"expr\": \"in_list(currency, 'ccy')\"");
         return mu_under(err, pointer);
     }
-    return note_evidence(r, rr, &reading, err);
+    return note_evidence(r, rr, &uses, err);
 }
 
 static int by_id(const void *a, const void *b)

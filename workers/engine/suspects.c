@@ -241,14 +241,10 @@ static void tell_unused(const struct use *use, const char *name, mu_suspect_note
 
 void mu_suspects_of_pack(const struct mu_pack *pack, const struct mu_uses *uses, mu_suspect_note *note, void *context)
 {
-    static const struct use column = {"columns", "\"expr\": \"not is_missing(", ")\""},
-                            list = {"lists", "\"expr\": \"in_list(code, '", "')\""},
+    static const struct use list = {"lists", "\"expr\": \"in_list(code, '", "')\""},
                             param = {"params", "\"expr\": \"amount <= :", "\""}, let = {"let", "\"where\": \"", "\""};
     for (size_t i = 1; i < pack->rule_count; i++)
         tell_twins(pack, i, note, context);
-    for (size_t i = 0; i < pack->column_count; i++)
-        if (!uses->columns[i])
-            tell_unused(&column, pack->columns[i].name, note, context);
     for (size_t i = 0; i < pack->list_count; i++)
         if (!uses->lists[i] && !pack->lists[i].implied)
             tell_unused(&list, pack->lists[i].alias, note, context);
