@@ -18,6 +18,7 @@ from cluster import Cluster
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 LISTS = ("cfi", "gb", "iso3166", "iso4217", "isin-prefix", "mic", "target", "us-fed")
+AS_OF = "2026-11-20"  # the day that made inputs are about
 SECTION = re.compile(r"^-- (rule|keys|verdict) ([A-Z0-9._]+)$", re.M)
 
 
@@ -26,7 +27,7 @@ def quoted(name):
 
 
 class Oracle:
-    def __init__(self, as_of="2026-11-20"):
+    def __init__(self, as_of=AS_OF):
         self.as_of, self.cluster, self.databases, self.last = as_of, None, 0, None
 
     def __enter__(self):
