@@ -7,21 +7,22 @@
 #include "engine/run.h"
 
 struct ready_rule {
+    /* what is looked at for every record stands together */
     const struct mu_rule *rule;
-    const void *conf;
     const struct mu_op *where; /* NULL: every record */
     const struct mu_op *expr;  /* of an expr rule */
+    const void *conf;
+    bool runs;    /* neither off nor outside its effective days */
+    bool masked;  /* reads a column whose values must not be told */
     const struct mu_op **evidence; /* by evidence of the rule */
     enum mu_mask *evidence_masks;
     enum mu_mask key_masks[MU_GROUP_KEYS_MAX]; /* of a group rule */
-    bool runs;    /* neither off nor outside its effective days */
-    bool masked;  /* reads a column whose values must not be told */
     int *columns; /* that it reads, in the order of the pack: its evidence */
     size_t column_count;
     size_t *lists; /* that it looks into, in the order of the pack */
     size_t list_count;
     const char *head;       /* of its findings: "rule":…,"severity":… */
-    const char *tally_head; /* of its counters: the same, and mode and min_coverage if they are special */
+    const char *tally_head; /* of its counters: the same, and what of them is special */
     const char *lists_json; /* of its findings: {alias: "name@version sha256:…"}, or NULL */
 };
 

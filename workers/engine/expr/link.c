@@ -167,6 +167,31 @@ static void run_column_or_empty(const struct mu_op *op, struct mu_frame *f, stru
     *out = (struct mu_xvalue){.state = empty ? MU_VALUE_TEXT : v->state, .text = v->text};
 }
 
+/* Whether a column has a value is seen without reading it as its type. */
+static void run_column_is_missing(const struct mu_op *op, struct mu_frame *f, struct mu_xvalue *out)
+{
+    mu_give_bool(out, f->record->values[op->index].state == MU_VALUE_MISSING);
+}
+
+static void run_column_is_given(const struct mu_op *op, struct mu_frame *f, struct mu_xvalue *out)
+{
+    mu_give_bool(out, f->record->values[op->index].state != MU_VALUE_MISSING);
+}
+
+/* Rules ask more often than anything else whether a column is given: that is one operation instead of three. */
+static void shorten(struct mu_op *op)
+{
+    if (op->run == mu_run_is_missing && op->args[0]->run == run_column)
+        op->run = run_column_is_missing;
+    else if (op->run == mu_run_not && op->args[0]->run == run_column_is_missing)
+        op->run = run_column_is_given;
+    else
+        return;
+    op->index = op->args[0]->index;
+    op->operand = MU_TYPE_MISSING;
+    op->arg_count = 0;
+}
+
 static void run_key(const struct mu_op *op, struct mu_frame *f, struct mu_xvalue *out)
 {
     *out = f->keys[op->index];
@@ -310,6 +335,7 @@ static bool link_call(const struct mu_op **out, struct mu_linker *l, const struc
     }
     if (e->fn->check && !bind_check(l, &op, e->fn->check, pointer, err))
         return false;
+    shorten(&op);
     return share(out, l, &op, err);
 }
 

@@ -82,16 +82,16 @@ static bool compared(const struct mu_op *op, struct mu_frame *f, struct mu_xvalu
 
 void mu_run_equal(const struct mu_op *op, struct mu_frame *f, struct mu_xvalue *out)
 {
-    int order;
-    if (compared(op, f, out, &order))
-        out->truth = order == 0;
+    const struct mu_xvalue *a[MU_OPERANDS_MAX];
+    if (mu_operands(op, f, a, out))
+        out->truth = mu_xvalue_equal(op->operand, a[0], a[1]);
 }
 
 void mu_run_unequal(const struct mu_op *op, struct mu_frame *f, struct mu_xvalue *out)
 {
-    int order;
-    if (compared(op, f, out, &order))
-        out->truth = order != 0;
+    const struct mu_xvalue *a[MU_OPERANDS_MAX];
+    if (mu_operands(op, f, a, out))
+        out->truth = !mu_xvalue_equal(op->operand, a[0], a[1]);
 }
 
 void mu_run_less(const struct mu_op *op, struct mu_frame *f, struct mu_xvalue *out)
@@ -142,7 +142,7 @@ void mu_run_in(const struct mu_op *op, struct mu_frame *f, struct mu_xvalue *out
     const struct mu_xvalue *what = mu_eval(op->args[0], f);
     bool found = false;
     for (size_t i = 1; i < op->arg_count && !found; i++)
-        found = mu_xvalue_compare(op->operand, what, mu_eval(op->args[i], f)) == 0;
+        found = mu_xvalue_equal(op->operand, what, mu_eval(op->args[i], f));
     out->truth = found;
 }
 

@@ -79,7 +79,9 @@ static struct mu_syntax *node(struct parser *p, enum mu_syntax_kind kind, struct
 /* An operator between two operands that stand. */
 static struct mu_syntax *binary(struct parser *p, const char *name, struct mu_syntax *a, struct mu_syntax *b)
 {
-    struct mu_syntax *n = a && b ? node(p, MU_SYNTAX_CALL, mu_span_of(name), a->at, b->end) : NULL;
+    if (!a || !b)
+        return NULL;
+    struct mu_syntax *n = node(p, MU_SYNTAX_CALL, mu_span_of(name), a->at, b->end);
     if (n) {
         n->first = a;
         a->next = b;

@@ -30,5 +30,9 @@ MU_MUST bool mu_xvalue_parse(enum mu_type type, struct mu_span text, struct mu_x
 void mu_xvalue_format(enum mu_type type, const struct mu_xvalue *v, struct mu_text *out);
 /* Of two present values of equal type. Text by bytes; false before true. */
 int mu_xvalue_compare(enum mu_type type, const struct mu_xvalue *a, const struct mu_xvalue *b);
+static inline bool mu_xvalue_equal(enum mu_type type, const struct mu_xvalue *a, const struct mu_xvalue *b)
+{
+    return type == MU_TYPE_TEXT ? mu_span_equal(a->text, b->text) : mu_xvalue_compare(type, a, b) == 0;
+}
 
 #endif

@@ -123,52 +123,77 @@ bool mu_group_keys(const struct mu_group_rule *rule, struct mu_span key, struct 
     return in.rest.len == 0;
 }
 
-/* Texts by their bytes; `only`: of that key alone, by its value; `but`: of all others. */
-static int compare(const struct mu_group_rule *rule, const struct mu_group *a, const struct mu_group *b, size_t only,
-                   size_t but)
+/* A group with the texts of its keys, which are read once and compared often. */
+struct sortable {
+    struct mu_group *group;
+    const struct mu_span *keys;
+};
+
+static void read_keys(const struct mu_group_rule *rule, const struct mu_group *group, struct mu_span *keys)
 {
-    struct mu_saved x = {a->key}, y = {b->key};
-    struct mu_span p, q;
-    for (size_t i = 0; i < rule->key_count && mu_saved_text(&x, &p) && mu_saved_text(&y, &q); i++) {
-        struct mu_xvalue v, w;
-        int order = 0;
-        if (i == but || (only != SIZE_MAX && i != only))
-            continue;
-        if (i == only && mu_xvalue_parse(rule->keys[i].expr->type, p, &v) &&
-            mu_xvalue_parse(rule->keys[i].expr->type, q, &w))
-            order = mu_xvalue_compare(rule->keys[i].expr->type, &v, &w);
-        else
-            order = mu_span_compare(p, q);
-        if (order)
-            return order;
-    }
-    return 0;
+    struct mu_saved in = {group->key};
+    for (size_t i = 0; i < rule->key_count; i++)
+        if (!mu_saved_text(&in, &keys[i]))
+            keys[i] = mu_span("", 0);
+}
+
+/* By the bytes of all keys but one. */
+static int compare_but(const struct mu_group_rule *rule, const struct mu_span *a, const struct mu_span *b, size_t but)
+{
+    int order = 0;
+    for (size_t i = 0; i < rule->key_count && !order; i++)
+        if (i != but)
+            order = mu_span_compare(a[i], b[i]);
+    return order;
+}
+
+static int compare_window(const struct mu_group_rule *rule, const struct mu_span *a, const struct mu_span *b)
+{
+    const enum mu_type type = rule->keys[rule->window_key].expr->type;
+    struct mu_xvalue v, w;
+    if (!mu_xvalue_parse(type, a[rule->window_key], &v) || !mu_xvalue_parse(type, b[rule->window_key], &w))
+        return mu_span_compare(a[rule->window_key], b[rule->window_key]);
+    return mu_xvalue_compare(type, &v, &w);
 }
 
 bool mu_group_same_but_window(const struct mu_group_rule *rule, const struct mu_group *a, const struct mu_group *b)
 {
-    return compare(rule, a, b, SIZE_MAX, rule->window_key) == 0;
+    struct mu_span x[MU_GROUP_KEYS_MAX], y[MU_GROUP_KEYS_MAX];
+    read_keys(rule, a, x);
+    read_keys(rule, b, y);
+    return compare_but(rule, x, y, rule->window_key) == 0;
 }
 
 static int in_order(const void *a, const void *b, void *rule)
 {
     const struct mu_group_rule *r = rule;
-    const struct mu_group *x = *(struct mu_group *const *)a, *y = *(struct mu_group *const *)b;
-    const int order = compare(r, x, y, SIZE_MAX, r->has_window ? r->window_key : SIZE_MAX);
-    return order || !r->has_window ? order : compare(r, x, y, r->window_key, SIZE_MAX);
+    const struct sortable *x = a, *y = b;
+    const int order = compare_but(r, x->keys, y->keys, r->has_window ? r->window_key : SIZE_MAX);
+    return order || !r->has_window ? order : compare_window(r, x->keys, y->keys);
 }
 
 bool mu_groups_sorted(const struct mu_groups *g, struct mu_group ***out, struct mu_error *err)
 {
+    const size_t keys = g->rule->key_count;
     struct mu_group **all = calloc(g->count + 1, sizeof(*all));
+    MU_AUTO(mu_free) struct sortable *order = calloc(g->count + 1, sizeof(*order));
+    MU_AUTO(mu_free) struct mu_span *texts = calloc(g->count * keys + 1, sizeof(*texts));
     size_t count = 0;
-    if (!all)
+    if (!all || !order || !texts) {
+        free(all);
         return no_memory(err);
-    for (size_t i = 0; i < g->room; i++)
-        if (g->slots[i])
-            all[count++] = g->slots[i];
+    }
+    for (size_t i = 0; i < g->room; i++) {
+        if (!g->slots[i])
+            continue;
+        read_keys(g->rule, g->slots[i], &texts[count * keys]);
+        order[count] = (struct sortable){g->slots[i], &texts[count * keys]};
+        count++;
+    }
     if (count)
-        qsort_r(all, count, sizeof(*all), in_order, (void *)(uintptr_t)g->rule);
+        qsort_r(order, count, sizeof(*order), in_order, (void *)(uintptr_t)g->rule);
+    for (size_t i = 0; i < count; i++)
+        all[i] = order[i].group;
     *out = all;
     return true;
 }
