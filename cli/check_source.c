@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "check_source.h"
 #include "domain/names.h"
+#include "domain/uri.h"
 #include "engine/description.h"
 #include "format/schema.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <strings.h>
 #include <unistd.h>
 
 #define PIECE ((size_t)256 << 10)
@@ -110,41 +110,35 @@ bool check_source_open(struct check_source *s, const char *path, struct mu_error
     return hash(s, err);
 }
 
-static bool ends_in(const char *path, const char *ending)
+/* What the name says, as it would of a source that is submitted; standard input says nothing. */
+struct spelling {
+    char text[MU_URI_MAX];
+    struct mu_uri uri;
+};
+
+static void spell(const char *path, struct spelling *out)
 {
-    const size_t len = strlen(path), tail = strlen(ending);
-    return len > tail && strcasecmp(path + len - tail, ending) == 0;
+    struct mu_error ignored = {0};
+    const bool is_stdin = mu_span_is(mu_span_of(path), "-");
+    out->uri = (struct mu_uri){.stem = mu_span_of("stdin")};
+    const int len = snprintf(out->text, sizeof(out->text), "file:%s", path);
+    if (!is_stdin && len < (int)sizeof(out->text))
+        (void)!mu_uri_parse(&out->uri, mu_span_of(out->text), &ignored);
 }
 
-static const char *format_of(const char *path, struct mu_error *err)
+static bool refuse_packed(const char *path, const struct mu_uri *uri, struct mu_error *err)
 {
-    static const struct { const char *ending, *format; } formats[] = {
-        {".csv", "csv"}, {".jsonl", "jsonl"}, {".ndjson", "jsonl"}, {".json", "json"}, {".xml", "xml"}};
-    static const struct { const char *ending, *unpack; } packed[] = {{".gz", "zcat"}, {".zst", "zstdcat"}, {".bz2", "bzcat"}, {".xz", "xzcat"}};
-    for (size_t i = 0; i < MU_COUNT(formats); i++)
-        if (ends_in(path, formats[i].ending))
-            return formats[i].format;
-    for (size_t i = 0; i < MU_COUNT(packed); i++) {
-        if (!ends_in(path, packed[i].ending))
-            continue;
-        mu_reject(err, "invalid", "/source", "expected a file as it is, found one that is compressed");
-        mu_hint(err, "unpack it on the way: %s %.80s | muster check - --format csv …", packed[i].unpack, path);
-        return NULL;
-    }
-    mu_reject(err, "invalid", "/source/format", "the name does not say which format it has");
-    mu_hint(err, "add --format csv");
-    return NULL;
+    if (!uri->compression)
+        return true;
+    (void)mu_reject(err, "invalid", "/source", "expected a file as it is, found one that is compressed");
+    return mu_hint(err, "unpack it on the way: %s %.80s | muster check - --format csv …",
+                   strcmp(uri->compression, "gzip") == 0 ? "zcat" : "zstdcat", path);
 }
 
-/* As a submission names it: the last part of the path without its ending. */
-static void name_of(const char *path, char out[MU_TOKEN_MAX])
+static bool no_format(struct mu_error *err)
 {
-    const char *file = strrchr(path, '/'), *dot;
-    char stem[256];
-    file = file ? file + 1 : path;
-    dot = strrchr(file, '.');
-    (void)snprintf(stem, sizeof(stem), "%.*s", dot && dot > file ? (int)(dot - file) : 200, file);
-    mu_token_from(mu_span_is(mu_span_of(path), "-") ? "stdin" : stem, out);
+    (void)mu_reject(err, "invalid", "/source/format", "the name does not say which format it has");
+    return mu_hint(err, "add --format csv");
 }
 
 static bool check_form(const json_t *doc, struct mu_error *err)
@@ -159,7 +153,11 @@ bool check_source_describe(struct check_source *s, const char *path, const char 
                            const struct mu_pack *pack, struct mu_error *err)
 {
     MU_AUTO(mu_json_free) json_t *doc = NULL;
-    char name[MU_TOKEN_MAX];
+    char stem[256], name[MU_TOKEN_MAX];
+    struct spelling spelling;
+    spell(path, &spelling);
+    if (!refuse_packed(path, &spelling.uri, err))
+        return false;
     if (!given)
         doc = json_object();
     else if (!mu_json_parse(&doc, mu_span_of(given), (size_t)1 << 20, err))
@@ -167,13 +165,12 @@ bool check_source_describe(struct check_source *s, const char *path, const char 
     if (!json_is_object(doc))
         return mu_reject(err, "invalid", "/source", "expected an object in --source") ||
                mu_hint(err, "example: --source '{\"delimiter\": \";\", \"missing\": [\"NULL\"]}'");
+    if (!format && !json_object_get(doc, "format") && !(format = spelling.uri.format))
+        return no_format(err);
     if (format)
         json_object_set_new(doc, "format", json_string(format));
-    else if (!json_object_get(doc, "format") && !(format = format_of(path, err)))
-        return false;
-    else if (format)
-        json_object_set_new(doc, "format", json_string(format));
-    name_of(path, name);
+    (void)snprintf(stem, sizeof(stem), "%.*s", spelling.uri.stem.len < 200 ? (int)spelling.uri.stem.len : 200, spelling.uri.stem.at);
+    mu_token_from(stem, name);
     if (!json_object_get(doc, "name"))
         json_object_set_new(doc, "name", json_string(name));
     if (!json_object_get(doc, "uri"))

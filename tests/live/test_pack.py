@@ -90,7 +90,7 @@ def what_is_shipped_has_nothing_against_it(site):
 # ---- show and diff ----
 
 def a_pack_is_shown_as_people_read_it(site):
-    got = _alone("pack", "show", "identifiers@1", "--packs", PACKS, "--lists", LISTS)
+    got = _alone("pack", "show", "identifiers@1.0.0", "--packs", PACKS, "--lists", LISTS)
     assert got.returncode == 0 and "identifiers@1.0.0" in got.stdout and "ID.ISIN  (high)" in got.stdout, got
     assert "isin-prefix@2024.1  sha256:" in got.stdout
     file = _write(site, "trades.json", PACK)
