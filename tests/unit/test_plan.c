@@ -9,7 +9,9 @@ static const char pack_text[] =
     "{\"muster_pack\":1,\"pack\":\"sample\",\"version\":\"1.0.0\",\"title\":\"A sample\","
     "\"columns\":{\"id\":{\"type\":\"text\"},\"lei\":{\"type\":\"text\"},\"note\":{\"type\":\"text\"}},"
     "\"rules\":[{\"id\":\"S.LEI\",\"severity\":\"high\",\"check\":\"lei\",\"with\":{\"column\":\"lei\"}},"
-    "{\"id\":\"S.NOTE\",\"severity\":\"low\",\"check\":\"not_null\",\"with\":{\"column\":\"note\"}}]}";
+    "{\"id\":\"S.NOTE\",\"severity\":\"low\",\"check\":\"not_null\",\"with\":{\"column\":\"note\"}},"
+    "{\"id\":\"S.EXPR\",\"severity\":\"low\",\"where\":\"not is_missing(lei)\",\"expr\":\"lei_valid(lei) and len(coalesce(note, "
+    "'')) = 4\",\"evidence\":{\"length\":\"len(note)\"},\"message\":\"{id}: {length}\"}]}";
 static const char source_text[] = "{\"uri\":\"file:sample.csv\",\"name\":\"sample\",\"format\":\"csv\"}";
 
 static void write_csv(struct mu_text *out, int records)

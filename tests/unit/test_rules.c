@@ -383,6 +383,35 @@ TAP_TEST(more_different_values_than_are_kept_are_at_least_so_many)
     rig_close(&rig);
 }
 
+/* One beyond the limit is told with the rule and the group that went over it, whatever the machine has. */
+TAP_TEST(groups_that_take_too_much_end_the_run_with_rule_and_key)
+{
+    struct rig rig;
+    struct mu_error err = {0};
+    struct mu_run *run = NULL;
+    MU_AUTO(mu_text_free) struct mu_text row = MU_TEXT(0), ignored = MU_TEXT(0);
+    static const char header[] = "id,person,day,amount,side,symbol\n";
+    int64_t rows = 0;
+    size_t used = 0;
+    CHECK(rig_open(&rig, COLUMNS "{\"id\":\"G.MANY\",\"severity\":\"low\",\"group_by\":{\"s\":\"symbol\"},\"having\":\"count() > 1\"}]}",
+                   source_text, &err));
+    CHECK(rig_start(&rig, &run, mu_span_of(header), SIZE_MAX, &err));
+    do {
+        mu_text_reset(&row);
+        mu_text_addf(&row, ",,,,,%08lld", (long long)rows++);
+        for (int i = 0; i < 1000; i++)
+            mu_text_puts(&row, "0123456789abcdef");
+        mu_text_putc(&row, '\n');
+    } while (mu_run_feed(run, mu_text_span(&row), false, 0, &used, &err) && rows < 20000);
+    CHECK_INT(err.fault, MU_REJECTED);
+    CHECK_TEXT(err.code, "limit_group_state");
+    CHECK(strstr(err.text, "rule G.MANY, record ") != NULL);
+    CHECK(strstr(err.text, "its groups take more than 134217728 bytes, at the group [\"0000") != NULL);
+    CHECK_INT(rows, 8298); /* 128 MiB / (64 + 16,015 of the key + 64 of count() + 32 of a sample), and one */
+    mu_run_free(run);
+    rig_close(&rig);
+}
+
 TAP_TEST(a_finding_tells_where_in_the_tree_its_record_stands)
 {
     MU_AUTO(mu_text_free) struct mu_text findings = MU_TEXT(0), summary = MU_TEXT(0), array = MU_TEXT(0);

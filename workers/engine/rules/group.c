@@ -5,6 +5,8 @@
 #include "engine/checks/row.h"
 #include "engine/rules/groups.h"
 
+#define SHOWN_BYTES 120 /* of a key, in a refusal */
+
 struct state {
     const struct mu_group_conf *conf;
     struct mu_frame *frame;
@@ -64,10 +66,13 @@ static void write_subject(const struct mu_group_rule *rule, struct mu_span key, 
 
 static bool too_much(const struct state *s, struct mu_span key, struct mu_error *err)
 {
-    MU_AUTO(mu_text_free) struct mu_text subject = MU_TEXT(120);
+    MU_AUTO(mu_text_free) struct mu_text subject = MU_TEXT(0);
     write_subject(s->conf->rule, key, &subject);
+    size_t shown = subject.len < SHOWN_BYTES ? subject.len : SHOWN_BYTES;
+    while (shown && shown < subject.len && ((unsigned char)subject.at[shown] & 0xC0) == 0x80)
+        shown--; /* no half character */
     (void)mu_reject(err, "limit_group_state", "", "its groups take more than %lld bytes, at the group %.*s%s",
-                    (long long)s->conf->state_max, (int)subject.len, subject.at, subject.failed ? "…" : "");
+                    (long long)s->conf->state_max, (int)shown, subject.at, shown < subject.len ? "…" : "");
     return mu_hint(err, "narrow the rule with \"where\", or split the input by one of its keys");
 }
 
