@@ -323,6 +323,7 @@ static bool configure_group(struct mu_ready *r, struct mu_linker *l, struct read
         if (!mu_link(&conf->keys[i], l, g->keys[i].expr, "/group_by", err))
             return false;
         rr->key_masks[i] = mask_of(r, rr->rule, g->keys[i].expr);
+        conf->masked |= rr->key_masks[i] != MU_MASK_NONE;
     }
     for (size_t i = 0; i < g->aggregates.count; i++) {
         size_t k = 0;

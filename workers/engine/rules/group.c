@@ -67,7 +67,10 @@ static void write_subject(const struct mu_group_rule *rule, struct mu_span key, 
 static bool too_much(const struct state *s, struct mu_span key, struct mu_error *err)
 {
     MU_AUTO(mu_text_free) struct mu_text subject = MU_TEXT(0);
-    write_subject(s->conf->rule, key, &subject);
+    if (s->conf->masked)
+        mu_text_puts(&subject, "(its key is masked)");
+    else
+        write_subject(s->conf->rule, key, &subject);
     size_t shown = subject.len < SHOWN_BYTES ? subject.len : SHOWN_BYTES;
     while (shown && shown < subject.len && ((unsigned char)subject.at[shown] & 0xC0) == 0x80)
         shown--; /* no half character */

@@ -16,6 +16,7 @@ struct mu_group_conf {
     const struct mu_op *operands[MU_AGGREGATES_MAX][2]; /* of the aggregates */
     const struct mu_op *having, *value;
     int64_t state_max; /* bytes that its groups may take */
+    bool masked;       /* a key must not be told */
 };
 
 #define MU_GROUP_STATE_MAX ((int64_t)128 << 20)
