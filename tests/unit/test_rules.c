@@ -406,7 +406,7 @@ TAP_TEST(groups_that_take_too_much_end_the_run_with_rule_and_key)
     CHECK_INT(err.fault, MU_REJECTED);
     CHECK_TEXT(err.code, "limit_group_state");
     CHECK(strstr(err.text, "rule G.MANY, record ") != NULL);
-    CHECK(strstr(err.text, "its groups take more than 134217728 bytes, at the group [\"0000") != NULL);
+    CHECK(strstr(err.text, "groups take more than 134217728 bytes, at the group [\"0000") != NULL);
     CHECK_INT(rows, 8298); /* 128 MiB / (64 + 16,015 of the key + 64 of count() + 32 of a sample), and one */
     mu_run_free(run);
     rig_close(&rig);

@@ -31,6 +31,7 @@ struct mu_env {
     int (*column)(struct mu_env *env, const char *name);
     /* The pinned list of an alias; NULL: the pack names none. */
     const struct mu_list_data *(*list)(struct mu_env *env, const char *alias);
+    int64_t *state_bytes;   /* of a run: what the states of all its rules take; counted by their contents alone */
     struct mu_frame *frame; /* of a run: what rules made of expressions are evaluated in; NULL while configuring */
     void *engine;
 };

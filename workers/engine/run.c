@@ -5,7 +5,7 @@
 #include <inttypes.h>
 
 #define FINDINGS_SOFT ((size_t)256 << 10)
-#define STATES_CEILING ((size_t)512 << 20)
+#define STATES_CEILING ((size_t)1 << 30) /* well above what MU_GROUP_STATE_MAX comes to: that limit is the one that is met */
 
 int64_t run_from(const struct mu_run *run)
 {
@@ -100,6 +100,7 @@ static bool begin_rules(struct mu_run *run, struct mu_error *err)
     const struct mu_ready *ready = run->ready;
     struct mu_env env = ready_env(ready, run->pool);
     env.frame = &run->frame;
+    env.state_bytes = &run->state_bytes;
     for (size_t i = 0; i < ready->rule_count; i++) {
         const struct ready_rule *rr = &ready->rules[i];
         run->counts[i] = (struct mu_rule_counts){.rule = rr->rule->id, .head = rr->tally_head};

@@ -29,6 +29,7 @@ struct mu_run {
     struct mu_rule_counts *counts; /* by rule of ready; one more for DQ.RECORD */
     struct mu_value *values;       /* for plugins that read typed columns: the reader's with what is invalid marked */
     struct mu_frame frame;         /* of the expressions */
+    int64_t state_bytes;           /* that the states of rules take */
     struct run_samples **samples;  /* by rule of ready; NULL but for rules with `mostly` */
     mu_run_drain *drain;
     void *drain_context;

@@ -20,7 +20,7 @@ static bool begin(void **state, struct mu_env *env, const void *conf, struct mu_
         return false;
     s->conf = conf;
     s->frame = env->frame;
-    if (!mu_groups_init(&s->groups, s->conf->rule, env->pool, err))
+    if (!mu_groups_init(&s->groups, s->conf->rule, env->pool, env->state_bytes, err))
         return false;
     *state = s;
     return true;
@@ -74,7 +74,7 @@ static bool too_much(const struct state *s, struct mu_span key, struct mu_error 
     size_t shown = subject.len < SHOWN_BYTES ? subject.len : SHOWN_BYTES;
     while (shown && shown < subject.len && ((unsigned char)subject.at[shown] & 0xC0) == 0x80)
         shown--; /* no half character */
-    (void)mu_reject(err, "limit_group_state", "", "its groups take more than %lld bytes, at the group %.*s%s",
+    (void)mu_reject(err, "limit_group_state", "", "groups take more than %lld bytes, at the group %.*s%s",
                     (long long)s->conf->state_max, (int)shown, subject.at, shown < subject.len ? "…" : "");
     return mu_hint(err, "narrow the rule with \"where\", or split the input by one of its keys");
 }
@@ -90,7 +90,7 @@ static bool take(struct state *s, struct mu_group *group, const struct mu_record
         for (size_t k = 0; k < 2 && ops[k]; k++)
             v[k] = mu_eval(ops[k], s->frame);
         if (!mu_total_add(&group->totals[i], &rule->aggregates.items[i], v, rec->at.record_no, s->groups.pool,
-                          &s->groups.bytes, err))
+                          s->groups.bytes, err))
             return false;
     }
     return mu_group_add_sample(&s->groups, group, &sample, err);
@@ -115,7 +115,7 @@ static bool record(void *state, const struct mu_record *rec, struct mu_sink *out
     if (!mu_text_ok(key, err) || !mu_groups_get(&group, &s->groups, mu_text_span(key), err) ||
         !take(s, group, rec, err))
         return false;
-    return s->groups.bytes <= s->conf->state_max || too_much(s, group->key, err);
+    return *s->groups.bytes <= s->conf->state_max || too_much(s, group->key, err);
 }
 
 static bool merge(void *into, const void *other, struct mu_error *err)
@@ -129,7 +129,7 @@ static bool merge(void *into, const void *other, struct mu_error *err)
         if (!mu_groups_get(&group, &s->groups, o->groups.slots[i]->key, err) ||
             !mu_group_merge(&s->groups, group, o->groups.slots[i], err))
             return false;
-        if (s->groups.bytes > s->conf->state_max)
+        if (*s->groups.bytes > s->conf->state_max)
             return too_much(s, group->key, err);
     }
     return true;
@@ -256,7 +256,8 @@ static bool fold(struct state *s, struct mu_group **all, size_t i, struct mu_poo
                  struct mu_error *err)
 {
     const struct mu_group_rule *rule = s->conf->rule;
-    struct mu_groups scratch = {.rule = rule, .pool = pool};
+    int64_t uncounted = 0;
+    struct mu_groups scratch = {.rule = rule, .pool = pool, .bytes = &uncounted};
     struct mu_group *sum = mu_group_new(rule, pool);
     int64_t end = 0, at;
     if (!sum)

@@ -11,9 +11,10 @@ static bool no_memory(struct mu_error *err)
     return mu_fail(err, MU_BROKEN, "no memory left for the groups of a rule");
 }
 
-bool mu_groups_init(struct mu_groups *g, const struct mu_group_rule *rule, struct mu_pool *pool, struct mu_error *err)
+bool mu_groups_init(struct mu_groups *g, const struct mu_group_rule *rule, struct mu_pool *pool, int64_t *bytes,
+                    struct mu_error *err)
 {
-    *g = (struct mu_groups){.rule = rule, .pool = pool, .room = 64};
+    *g = (struct mu_groups){.rule = rule, .pool = pool, .room = 64, .bytes = bytes};
     g->slots = mu_pool_get(pool, g->room * sizeof(struct mu_group *));
     return g->slots || no_memory(err);
 }
@@ -60,7 +61,7 @@ bool mu_groups_get(struct mu_group **out, struct mu_groups *g, struct mu_span ke
     made->hash = hash;
     made->key = mu_span(copy, key.len);
     g->slots[at] = *out = made;
-    g->bytes += GROUP_BYTES + (int64_t)key.len + TOTAL_BYTES * (int64_t)g->rule->aggregates.count;
+    *g->bytes += GROUP_BYTES + (int64_t)key.len + TOTAL_BYTES * (int64_t)g->rule->aggregates.count;
     return ++g->count * 4 < g->room * 3 || grow(g, err);
 }
 
@@ -70,7 +71,7 @@ bool mu_group_add_sample(struct mu_groups *g, struct mu_group *group, const stru
     if (group->sample_count == MU_SAMPLES_MAX)
         return true;
     if (group->sample_count == group->sample_room) {
-        const uint32_t room = group->sample_room ? group->sample_room * 4 : 1;
+        const uint32_t room = !group->sample_room ? 1 : group->sample_room == 1 ? 4 : MU_SAMPLES_MAX;
         struct mu_sample *more = mu_pool_get(g->pool, room * sizeof(*more));
         if (!more)
             return no_memory(err);
@@ -80,7 +81,7 @@ bool mu_group_add_sample(struct mu_groups *g, struct mu_group *group, const stru
         group->sample_room = room;
     }
     group->samples[group->sample_count++] = *sample;
-    g->bytes += (int64_t)sizeof(*sample);
+    *g->bytes += (int64_t)sizeof(*sample);
     return true;
 }
 
@@ -95,7 +96,7 @@ static bool merge_samples(struct mu_groups *g, struct mu_group *into, const stru
                           (i < into->sample_count && into->samples[i].record_no < other->samples[j].record_no);
         merged[count++] = mine ? into->samples[i++] : other->samples[j++];
     }
-    g->bytes -= (int64_t)(into->sample_count * sizeof(merged[0]));
+    *g->bytes -= (int64_t)(into->sample_count * sizeof(merged[0]));
     into->sample_count = 0;
     for (i = 0; i < count; i++)
         if (!mu_group_add_sample(g, into, &merged[i], err))
@@ -107,7 +108,7 @@ bool mu_group_merge(struct mu_groups *g, struct mu_group *into, const struct mu_
 {
     into->records += other->records;
     for (size_t i = 0; i < g->rule->aggregates.count; i++)
-        if (!mu_total_merge(&into->totals[i], &g->rule->aggregates.items[i], &other->totals[i], g->pool, &g->bytes,
+        if (!mu_total_merge(&into->totals[i], &g->rule->aggregates.items[i], &other->totals[i], g->pool, g->bytes,
                             err))
             return false;
     return merge_samples(g, into, other, err);
@@ -263,7 +264,7 @@ bool mu_groups_restore(struct mu_groups *g, struct mu_span saved, struct mu_erro
         if (!restore_samples(g, group, &in, err))
             return false;
         for (size_t k = 0; k < g->rule->aggregates.count; k++)
-            if (!mu_total_restore(&group->totals[k], &g->rule->aggregates.items[k], &in, g->pool, &g->bytes, err))
+            if (!mu_total_restore(&group->totals[k], &g->rule->aggregates.items[k], &in, g->pool, g->bytes, err))
                 return false;
     }
     return in.rest.len == 0 || mu_saved_broken(err);

@@ -20,11 +20,11 @@ struct mu_groups {
     struct mu_pool *pool;
     struct mu_group **slots;
     size_t count, room; /* room: a power of two */
-    int64_t bytes;      /* that the groups take, counted by their contents alone: the same on every machine */
+    int64_t *bytes;     /* grows by what the groups take (mu_env.state_bytes) */
 };
 
 MU_MUST bool mu_groups_init(struct mu_groups *g, const struct mu_group_rule *rule, struct mu_pool *pool,
-                            struct mu_error *err);
+                            int64_t *bytes, struct mu_error *err);
 /* The group of a key, made if there is none. The key is copied. */
 MU_MUST bool mu_groups_get(struct mu_group **out, struct mu_groups *g, struct mu_span key, struct mu_error *err);
 MU_MUST bool mu_group_add_sample(struct mu_groups *g, struct mu_group *group, const struct mu_sample *sample,

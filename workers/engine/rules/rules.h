@@ -15,10 +15,11 @@ struct mu_group_conf {
     const struct mu_op *keys[MU_GROUP_KEYS_MAX];
     const struct mu_op *operands[MU_AGGREGATES_MAX][2]; /* of the aggregates */
     const struct mu_op *having, *value;
-    int64_t state_max; /* bytes that its groups may take */
+    int64_t state_max; /* bytes that the groups of all rules of a run may take */
     bool masked;       /* a key must not be told */
 };
 
+/* Counted by what is in them: the same on every machine and however a run was cut. */
 #define MU_GROUP_STATE_MAX ((int64_t)128 << 20)
 
 extern const struct mu_check mu_rule_expr;  /* map: a verdict for each record */
