@@ -301,7 +301,7 @@ def reasons_are_those_of_the_protocol(rig):
     tasks = {uri: rig.task(uri=uri) for uri in cases}
     tasks["long"] = rig.task(uri=rig.source("long.csv", long), limits={"record_bytes": 1024, "fields": 16})
     cases["long"] = ("error", "limit_record_bytes")
-    tasks["format"] = rig.task(uri="file:inside.csv", source={"uri": "file:inside.csv", "name": "sample", "format": "xml"})
+    tasks["format"] = rig.task(uri="file:inside.csv", source={"uri": "file:inside.csv", "name": "sample", "format": "parquet"})
     cases["format"] = ("rejected", "unknown_format")
     for task in tasks.values():
         rig.publish(task)
