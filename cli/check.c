@@ -124,7 +124,7 @@ static bool make_ready(struct check *c, struct mu_error *err)
         !library_shelf(c->cli, &c->words.lists, &c->shelf, err) || !mu_shelf_lists(c->shelf, c->pack, &c->lists, err) ||
         !read_params(c, err) || !read_day(c, err))
         return false;
-    const struct mu_ready_setup setup = {c->pack, c->lists, c->params, c->as_of};
+    const struct mu_ready_setup setup = {.pack = c->pack, .lists = c->lists, .params = c->params, .as_of = c->as_of};
     return mu_ready_new(&c->ready, &setup, err);
 }
 

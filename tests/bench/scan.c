@@ -125,7 +125,7 @@ int main(int argc, char **argv)
         json_object_set_new(source, "record", json_string("/trades/trade"));
     const struct mu_terms terms = {.shard_bytes = 64 << 20};
     struct mu_task task = {.source = source, .terms = &terms};
-    const struct mu_ready_setup setup = {pack, lists, NULL, 20000};
+    const struct mu_ready_setup setup = {.pack = pack, .lists = lists, .as_of = 20000};
     if (!mu_ready_new(&ready, &setup, &err))
         return stop(&err, "the pack");
     int64_t scan_us = INT64_MAX, bare_us = INT64_MAX, plan_us = INT64_MAX, records = 0, findings = 0;

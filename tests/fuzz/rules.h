@@ -60,7 +60,7 @@ static inline bool fuzz_ready(struct rig *rig, const struct mu_list_data **lists
                    mu_date_parse(mu_span_of("2026-03-06"), &rig->terms.as_of),
                "the task");
     t->job_id = t->task_id;
-    const struct mu_ready_setup setup = {rig->pack, lists, rig->params, rig->terms.as_of};
+    const struct mu_ready_setup setup = {.pack = rig->pack, .lists = lists, .params = rig->params, .as_of = rig->terms.as_of};
     return mu_ready_new(&rig->ready, &setup, err);
 }
 

@@ -127,8 +127,7 @@ def proof_of(pack):
 def the_engine_counts_the_simulated_transfers():
     pack, document = document_of(os.path.join(HERE, "amlsim@1.0.0.json"))
     data = public("amlsim_20K_fanin200_transactions.csv")
-    columns = {"sender": "sourceNodeId", "receiver": "targetNodeId", "value": "value", "day": "time"}
-    findings, summary = check(data, pack, "--source", json.dumps({"columns": columns}))
+    findings, summary = check(data, pack, "--source", json.dumps({"columns": TRANSFERS}))
     got = subjects(findings, document)
     assert len(got["SIM.CASH"]) == 456 and summary["SIM.CASH"][0] == 109110 - 456, summary
     largest = max((f for f in findings if f["rule"] == "SIM.CASH"), key=lambda f: float(f["evidence"]["values"]["total"]))
@@ -140,6 +139,37 @@ def the_engine_counts_the_simulated_transfers():
     assert len(got["SIM.FANIN"]) == 54 and len({key[1] for key in got["SIM.FANIN"]}) == 31
     assert len(got["SIM.REPEATED"]) == 110 and len(got["SIM.SELF"]) == 14
     assert sum(f["evidence"]["records"] - 1 for f in findings if f["rule"] == "SIM.REPEATED") == 254
+
+
+TRANSFERS = {"sender": "sourceNodeId", "receiver": "targetNodeId", "value": "value", "day": "time"}
+ACTIVE = {"severity": "info", "group_by": {"day": "day", "sender": "sender"}}
+
+
+def the_engine_counts_what_else_is_known_of_the_transfers():
+    data, nodes = public("amlsim_20K_fanin200_transactions.csv"), public("amlsim_20K_fanin200_nodes.csv")
+    dormant = lambda days: dict(ACTIVE, id="T.%s" % days, window={"on": "day", "size": str(days)}, having="min(day) = day")  # noqa: E731
+    document = {"muster_pack": 1, "pack": "transfers", "version": "1.0.0", "title": "t", "lists": {"nodes": "nodes@1"},
+                "columns": {c: {"type": "text" if c in ("sender", "receiver") else "decimal"} for c in TRANSFERS},
+                "rules": [dormant(60), dormant(90), dormant(133), dormant(132), dormant(36600),  # the last one: the first day of all
+                          dict(ACTIVE, id="T.MOST", having="count() >= 7", evidence={"n": "count()"}),
+                          {"id": "T.WEEK", "severity": "info", "group_by": {"day": "day", "sender": "sender"}, "having": "count() >= 19",
+                           "window": {"on": "day", "size": "7"}, "evidence": {"n": "count()"}},
+                          {"id": "T.FANIN", "severity": "info", "group_by": {"day": "day", "receiver": "receiver"},
+                           "having": "count_distinct(sender) >= 9", "evidence": {"n": "count_distinct(sender)"}},
+                          {"id": "T.NODES", "severity": "info", "expr": "in_list(sender, 'nodes') and in_list(receiver, 'nodes')"}]}
+    with tempfile.TemporaryDirectory() as folder:
+        with open(nodes, encoding="utf-8") as f:
+            ids = sorted({line.split(",")[0] for line in f.read().splitlines()[1:]})
+        write(folder, "nodes@1.csv", "# muster-list 1 nodes 1 key=id\nid\n" + "".join(i + "\n" for i in ids))
+        findings, summary = check(data, write(folder, "transfers.json", json.dumps(document)), "--lists", folder,
+                                  "--source", json.dumps({"columns": TRANSFERS}))
+    count = {rule: len(found) for rule, found in subjects(findings, document).items()}
+    most = lambda rule: {f["evidence"]["values"]["n"] for f in findings if f["rule"] == rule}  # noqa: E731
+    # a day without another one in the window before it, but for the first of each sender, ends a gap
+    assert count["T.90"] - count["T.36600"] == 28 and count["T.60"] - count["T.36600"] == 810, count
+    assert count["T.132"] > count["T.36600"] and count["T.133"] == count["T.36600"], count  # the longest has 132 days
+    assert most("T.MOST") == {"7"} and most("T.WEEK") == {"19"} and most("T.FANIN") == {"9"}
+    assert summary["T.NODES"][0] == 118250 and not count["T.NODES"], summary
 
 
 def the_engine_counts_the_index():
@@ -173,5 +203,18 @@ def the_engine_counts_the_share_lists():
         assert (share["pass"], share["fail"]) == (isin, records - isin), share
 
 
-TESTS = [proof_of(pack) for pack in PACKS] + [the_engine_counts_the_simulated_transfers, the_engine_counts_the_index,
-                                              the_engine_counts_the_share_lists]
+def identifiers_that_occur_more_than_once_are_counted():
+    document = {"muster_pack": 1, "pack": "again", "version": "1.0.0", "title": "t",
+                "columns": {"symbol": {"type": "text"}, "isin": {"type": "text"}},
+                "rules": [{"id": "A.ISIN", "severity": "low", "where": "not is_missing(isin)", "check": "unique", "with": {"columns": ["isin"]}},
+                          {"id": "A.SYMBOL", "severity": "low", "check": "unique", "with": {"columns": ["symbol"]}}]}
+    with tempfile.TemporaryDirectory() as folder:
+        pack = write(folder, "again.json", json.dumps(document))
+        for name, again, all_of_it in (("equities_LSE", 18, 998), ("equities_PAR", 5, 238), ("etfs_LSE", 389, 938)):
+            findings, s = check(public("financedatabase_%s.csv" % name), pack)
+            assert (s["A.ISIN"][2], s["A.ISIN"][0] + s["A.ISIN"][2]) == (again, all_of_it) and s["A.SYMBOL"][2] == 0, s
+
+
+TESTS = [proof_of(pack) for pack in PACKS] + [
+    the_engine_counts_the_simulated_transfers, the_engine_counts_what_else_is_known_of_the_transfers, the_engine_counts_the_index,
+    the_engine_counts_the_share_lists, identifiers_that_occur_more_than_once_are_counted]

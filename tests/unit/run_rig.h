@@ -57,8 +57,10 @@ __attribute__((unused)) static struct mu_list_data *rig_list(const char *name)
 
 __attribute__((unused)) static bool rig_ready(struct rig *rig, struct mu_error *err)
 {
-    const struct mu_ready_setup setup = {rig->pack, (const struct mu_list_data *const *)rig->lists,
-                                         rig->params, rig->terms.as_of};
+    const struct mu_ready_setup setup = {.pack = rig->pack,
+                                         .lists = (const struct mu_list_data *const *)rig->lists,
+                                         .params = rig->params,
+                                         .as_of = rig->terms.as_of};
     return mu_ready_new(&rig->ready, &setup, err);
 }
 

@@ -50,7 +50,7 @@ bool mu_alone_ready(struct mu_ready **out, const struct mu_alone *a, const struc
         if (!p->otherwise && !json_object_get(given, p->name) && (!params || !uses.params[i]))
             json_object_set_new(given, p->name, json_string(mu_type_example(p->type)));
     }
-    const struct mu_ready_setup setup = {&a->pack, lists, given, as_of};
+    const struct mu_ready_setup setup = {.pack = &a->pack, .lists = lists, .params = given, .as_of = as_of};
     return mu_ready_new(out, &setup, err) || place(a, err);
 }
 

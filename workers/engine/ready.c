@@ -318,7 +318,7 @@ static bool configure_group(struct mu_ready *r, struct mu_linker *l, struct read
     struct mu_group_conf *conf = mu_pool_get(r->pool, sizeof(*conf));
     if (!conf)
         return no_memory(err);
-    *conf = (struct mu_group_conf){.rule = g, .state_max = MU_GROUP_STATE_MAX};
+    *conf = (struct mu_group_conf){.rule = g, .state_max = r->group_state_max};
     for (size_t i = 0; i < g->key_count; i++) {
         if (!mu_link(&conf->keys[i], l, g->keys[i].expr, "/group_by", err))
             return false;
@@ -441,6 +441,7 @@ bool mu_ready_new(struct mu_ready **out, const struct mu_ready_setup *setup, str
     r->pack = setup->pack;
     r->lists = setup->lists;
     r->as_of = setup->as_of;
+    r->group_state_max = setup->group_state_max ? setup->group_state_max : MU_GROUP_STATE_MAX;
     r->quiet.ready = r;
     r->params_digest = params_digest_of(setup->params);
     if (!get_memory(r))

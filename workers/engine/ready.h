@@ -38,6 +38,7 @@ struct mu_ready {
     struct mu_pool *pool;
     struct mu_digest digest, params_digest;
     int32_t as_of;
+    int64_t group_state_max;
     json_t *params;           /* name -> text, defaults included */
     struct mu_xvalue *values; /* of the params, in the order of the pack; their texts lie in `params` */
     size_t slots;             /* that a frame for its expressions needs */

@@ -5,7 +5,7 @@
 #include <inttypes.h>
 
 #define FINDINGS_SOFT ((size_t)256 << 10)
-#define STATES_CEILING ((size_t)1 << 30) /* well above what MU_GROUP_STATE_MAX comes to: that limit is the one that is met */
+#define STATES_CEILING ((size_t)2 << 30) /* well above what MU_GROUP_STATE_MAX comes to: that limit is the one that is met */
 
 int64_t run_from(const struct mu_run *run)
 {

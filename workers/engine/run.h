@@ -21,6 +21,7 @@ struct mu_ready_setup {
     const struct mu_list_data *const *lists; /* in the order of pack->lists; borrowed for life */
     const json_t *params;                    /* the task's; borrowed during the call; NULL: none */
     int32_t as_of;
+    int64_t group_state_max; /* of a run; 0: MU_GROUP_STATE_MAX, which is the same for all agents */
 };
 /* MU_REJECTED (bad_task): a rule's parameters, lists or columns do not fit; err->pointer leads into the pack,
  * or is

@@ -20,7 +20,7 @@ struct mu_group_conf {
 };
 
 /* Counted by what is in them: the same on every machine and however a run was cut. */
-#define MU_GROUP_STATE_MAX ((int64_t)128 << 20)
+#define MU_GROUP_STATE_MAX ((int64_t)512 << 20)
 
 extern const struct mu_check mu_rule_expr;  /* map: a verdict for each record */
 extern const struct mu_check mu_rule_group; /* keyed: a verdict for each group, when all records are known */
