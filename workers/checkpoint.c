@@ -151,8 +151,9 @@ static bool write_run(struct mu_work *k, struct mu_text *out, struct mu_error *e
         return mu_plan_save(k->plan, out, err);
     if (!mu_run_save(k->run, &state, err))
         return false;
+    mu_lease_moved(k->w->lease);
     if (state.len > MU_STATE_INLINE_MAX)
-        return mu_work_still_ours(k, err) && mu_state_parts_put(k->progress, mu_text_span(&state), out, err);
+        return mu_work_still_ours(k, err) && mu_state_parts_put(k->progress, k->w->lease, mu_text_span(&state), out, err);
     mu_text_add(out, mu_text_span(&state));
     return mu_text_ok(out, err);
 }

@@ -121,7 +121,7 @@ static bool restore(struct mu_work *k, struct mu_position *at, struct mu_error *
         return mu_reject(err, "source_changed", "", "the source is not what the earlier agents read");
     struct mu_sha sha;
     MU_AUTO(mu_json_free) json_t *run = NULL;
-    while (!mu_state_parts_get(p, json_object_get(p->resume, "run"), &run, &why) && why.fault == MU_UNAVAILABLE) {
+    while (!mu_state_parts_get(p, k->w->lease, json_object_get(p->resume, "run"), &run, &why) && why.fault == MU_UNAVAILABLE) {
         mu_error_clear(&why);
         if (!mu_worker_retry(k->w, err))
             return false;

@@ -19,7 +19,8 @@ static unsigned next_place(const struct mu_progress *p)
     return mu_json_int(json_object_get(last, "run"), "place", 1) == 0 ? 1 : 0;
 }
 
-bool mu_state_parts_put(struct mu_progress *p, struct mu_span state, struct mu_text *reference, struct mu_error *err)
+bool mu_state_parts_put(struct mu_progress *p, struct mu_lease *lease, struct mu_span state, struct mu_text *reference,
+                        struct mu_error *err)
 {
     char subject[MU_SUBJECT_MAX], hex[MU_DIGEST_HEX];
     const unsigned place = next_place(p);
@@ -34,6 +35,7 @@ bool mu_state_parts_put(struct mu_progress *p, struct mu_span state, struct mu_t
                             PUBLISH_TIMEOUT_MS, &ack, err))
             return mu_while(err, "storing the state of task %s", p->task->id_text);
         mu_text_addf(reference, "%s%llu", at ? "," : "", (unsigned long long)ack.sequence);
+        mu_lease_moved(lease);
         MU_FAILPOINT("worker.state_part");
     }
     mu_text_putc(reference, ']');
@@ -50,7 +52,8 @@ static bool lost(struct mu_error *err, const char *what)
     return mu_reject(err, "invalid", "", "the state that the checkpoint refers to is %s", what);
 }
 
-static bool read_parts(struct mu_progress *p, const json_t *parts, struct mu_text *out, struct mu_error *err)
+static bool read_parts(struct mu_progress *p, struct mu_lease *lease, const json_t *parts, struct mu_text *out,
+                       struct mu_error *err)
 {
     for (size_t i = 0; i < json_array_size(parts); i++) {
         MU_AUTO(mu_message_free) struct mu_message *m = NULL;
@@ -60,11 +63,13 @@ static bool read_parts(struct mu_progress *p, const json_t *parts, struct mu_tex
         if (!m)
             return lost(err, "not in MUSTER_PARTIALS any more");
         mu_text_add(out, m->body);
+        mu_lease_moved(lease);
     }
     return mu_text_ok(out, err);
 }
 
-bool mu_state_parts_get(struct mu_progress *p, const json_t *run, json_t **out, struct mu_error *err)
+bool mu_state_parts_get(struct mu_progress *p, struct mu_lease *lease, const json_t *run, json_t **out,
+                        struct mu_error *err)
 {
     const json_t *parts = json_object_get(run, "parts");
     MU_AUTO(mu_text_free) struct mu_text state = MU_TEXT(STATE_BYTES_MAX);
@@ -76,7 +81,7 @@ bool mu_state_parts_get(struct mu_progress *p, const json_t *run, json_t **out, 
     p->places = (1u << PLACES) - 1;
     if (!mu_digest_parse(mu_json_span(run, "digest"), &want))
         return lost(err, "broken");
-    if (!read_parts(p, parts, &state, err))
+    if (!read_parts(p, lease, parts, &state, err))
         return false;
     const struct mu_digest got = mu_digest_of(mu_text_span(&state));
     if (!mu_digest_equal(&got, &want))
