@@ -135,7 +135,7 @@ TAP_TEST(what_makes_no_sense_is_refused_where_it_stands_with_an_example)
               {"a < b < c", "refused: character 7, at \"<\": comparisons do not chain; example: low <= price and price <= high"},
               {"round(n)", "refused: character 1, at \"round(n)\": an operand is missing; it is round(decimal, digits); example: round(amount, 2)"},
               {"len(t, u)", "refused: character 8, at \"u\": one operand too many; it is len(text); example: len(name) <= 140"},
-              {"amuont > 1", "refused: character 1, at \"amuont\": expected a column of the pack or a name under \"let\"; names: t u n m d ts b no_t no_n no_d no_b bad_n bad_d bad_b e big nothing"},
+              {"amuont > 1", "refused: character 1, at \"amuont\": expected a column of the pack or a name under \"let\"; example: not is_missing(t); names: t u n m d ts b no_t no_n no_d no_b bad_n bad_d bad_b e big nothing"},
               {"len", "refused: character 1, at \"len\": expected a column of the pack or a name under \"let\"; a function has brackets: len(text)"},
               {"length(t)", "refused: character 1, at \"length(t)\": there is no function of this name; the functions are those of the manual, muster-pack(7); example: isin_valid(isin)"},
               {"in_list(t, u)", "refused: character 12, at \"u\": expected a literal text: what it names is looked up before anything runs; example: in_list(currency, 'ccy')"},

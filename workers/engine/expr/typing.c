@@ -113,7 +113,8 @@ static struct mu_expr *unknown_name(struct typing *t, const struct mu_syntax *s)
     else if (aggregates)
         mu_hint(t->err, "example: count() > 1; keys:%s", names.len ? names.at : " none");
     else
-        mu_hint(t->err, "names:%s%s", names.len ? names.at : " none", names.failed ? " …" : "");
+        mu_hint(t->err, "example: not is_missing(%s); names:%s%s", scope->pack->columns[0].name,
+                names.len ? names.at : " none", names.failed ? " …" : "");
     return NULL;
 }
 
