@@ -168,12 +168,13 @@ __attribute__((unused)) static void rig_summary(const struct mu_run *run, struct
         char head[200];
         (void)snprintf(head, sizeof(head), "{%s}", rules[i].head);
         json_t *doc = json_loads(head, 0, NULL);
-        const char *mode = mu_json_text(doc, "mode");
+        const char *mode = mu_json_text(doc, "mode"), *reason = mu_json_text(doc, "reason");
         CHECK_TEXT(mu_json_text(doc, "rule"), rules[i].rule);
-        mu_text_addf(out, "\n%s %s p%lld w%lld f%lld e%lld n%lld o%lld%s%s", rules[i].rule, mu_json_text(doc, "severity"),
+        mu_text_addf(out, "\n%s %s p%lld w%lld f%lld e%lld n%lld o%lld%s%s%s%s", rules[i].rule, mu_json_text(doc, "severity"),
                      (long long)rules[i].pass, (long long)rules[i].warn, (long long)rules[i].fail,
                      (long long)rules[i].error, (long long)rules[i].not_evaluated,
-                     (long long)rules[i].out_of_scope, mode ? " " : "", mode ? mode : "");
+                     (long long)rules[i].out_of_scope, mode ? " " : "", mode ? mode : "",
+                     reason ? " " : "", reason ? reason : "");
         json_decref(doc);
     }
 }

@@ -58,7 +58,7 @@ TAP_TEST(counters_findings_and_the_result_are_as_worked_out_by_hand)
                            "A.RANGE medium p4 w0 f1 e1 n4 o0\n"
                            "DQ.RECORD high p0 w0 f3 e0 n0 o0\n"
                            "S.ISIN high p4 w0 f2 e0 n4 o0\n"
-                           "S.LATER info p0 w0 f0 e0 n10 o0\n"
+                           "S.LATER info p0 w0 f0 e0 n10 o0 not effective\n"
                            "S.LEI low p1 w0 f1 e0 n8 o0 shadow\n"
                            "S.OFF info p0 w0 f0 e0 n10 o0 off\n"
                            "S.SIDE info p5 w0 f1 e0 n4 o0");

@@ -203,6 +203,8 @@ static bool write_head(struct mu_ready *r, struct ready_rule *rr, struct mu_erro
     rr->head = mu_pool_text(r->pool, mu_text_span(&text));
     if (rr->rule->mode != MU_MODE_ACTIVE)
         mu_json_put_text(&text, "mode", rr->rule->mode == MU_MODE_SHADOW ? "shadow" : "off");
+    if (!rr->runs && rr->rule->mode != MU_MODE_OFF)
+        mu_json_put_text(&text, "reason", "not effective");
     if (rr->rule->min_coverage_text)
         mu_json_put_text(&text, "min_coverage", rr->rule->min_coverage_text);
     if (rr->rule->kind == MU_RULE_GROUP || rr->rule->has_mostly)
