@@ -9,7 +9,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from worker_rig import agrees, check_schema, determined, new_id, rows, sha, tell, undisturbed, wait_until  # noqa: E402
+from worker_rig import agrees, check_schema, determined, new_id, rows, run_in_shards, sha, tell, undisturbed, wait_until  # noqa: E402
 
 SLOW = {"worker__read_limit": "2MiB"}  # so that a file of half a megabyte lasts for some checkpoints
 POINTS = ["pulled", "marked", "opened", "findings_sent", "checkpoint", "before_outcome", "after_outcome", "after_ack",
@@ -73,25 +73,11 @@ def a_large_file_is_planned_and_its_shards_find_the_same(rig):
     want = undisturbed(rig, data)
     rig.agent("a1")
     rig.agent("a2")
-    plan_task = rig.task(uri=rig.source("large.csv", data), shard_bytes=16384)
-    rig.publish(plan_task)
-    outcome = rig.outcome(plan_task)
-    assert outcome["result"] == "planned", outcome
-    plan = outcome["plan"]
-    assert plan["records"] == 5000 and plan["size"] == len(data) and plan["digest"] == sha(data), plan
-    scans = []
-    for index, shard in enumerate(plan["shards"]):
-        assert sha(data[shard["from"]:shard["to"]]) == shard["digest"]
-        scan = rig.task(uri="file:large.csv", job_id=plan_task["task_id"], stage="scan", shard_bytes=16384,
-                        input={"size": plan["size"], "digest": plan["digest"]},
-                        shard=dict(shard, index=index, count=len(plan["shards"])), plan_task_id=plan_task["task_id"])
-        scans.append(scan)
-        rig.publish(scan)
-    outcomes = [rig.outcome(s) for s in scans]
-    assert sum(o["records"] for o in outcomes) == 5000
+    source = {"uri": rig.source("large.csv", data), "name": "sample", "format": "csv"}
+    plan, outcomes, found = run_in_shards(rig, data, source, 16384)
+    assert plan["records"] == sum(o["records"] for o in outcomes) == 5000
     assert sum(o["findings_total"] for o in outcomes) == want[0]["findings_total"]
-    got = sorted(f for s in scans for f in [(x[0], x[1], x[3], x[4]) for x in rig.findings(s)])
-    assert got == sorted((x[0], x[1], x[3], x[4]) for x in want[1])
+    assert found == want[1]
 
 
 def whatever_the_step_it_dies_at_the_outcome_is_the_same(rig):

@@ -314,6 +314,23 @@ def agrees(rig, task, want):
     assert got == want[1], (len(got), len(want[1]))
 
 
+def run_in_shards(rig, data, source, shard_bytes):
+    """Plans a source, runs the scans as PostgreSQL would make them: (plan, outcomes, findings of all without their ids)."""
+    plan_task = rig.task(uri=source["uri"], shard_bytes=shard_bytes, source=source)
+    rig.publish(plan_task)
+    outcome = rig.outcome(plan_task)
+    assert outcome["result"] == "planned", outcome
+    plan, scans = outcome["plan"], []
+    assert plan["size"] == len(data) and plan["digest"] == sha(data), plan
+    for index, shard in enumerate(plan["shards"]):
+        assert sha(data[shard["from"]:shard["to"]]) == shard["digest"]
+        scans.append(rig.task(uri=source["uri"], source=source, job_id=plan_task["task_id"], stage="scan", shard_bytes=shard_bytes,
+                              input={"size": plan["size"], "digest": plan["digest"]},
+                              shard=dict(shard, index=index, count=len(plan["shards"])), plan_task_id=plan_task["task_id"]))
+        rig.publish(scans[-1])
+    return plan, [rig.outcome(s) for s in scans], sorted(f for s in scans for f in rig.findings(s))
+
+
 def tell(namespace, words):
     """Runs the stories of a program: its functions of one argument `rig`. Prints TAP."""
     if not shutil.which("nats-server"):
