@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "commit.h"
 #include "daemon/failpoint.h"
+#include "domain/uri.h"
 #include "publish.h"
 #include "refusal.h"
 #include "statements.h"
@@ -350,6 +351,10 @@ static void answer(struct batch *b, struct request *r, const struct mu_error *fa
 static bool note_rejection(struct batch *b, const struct request *r, const struct mu_error *why, struct mu_error *err)
 {
     struct mu_args *a = b->d->args;
+    MU_AUTO(mu_text_free) struct mu_text body = {0};
+    mu_uri_hide_logins(&body, r->message->body);
+    if (!mu_text_ok(&body, err))
+        return false;
     mu_args_reset(a);
     mu_arg_text(a, mu_span_of("intake"));
     mu_arg_text(a, mu_span_of(r->message->subject));
@@ -359,7 +364,7 @@ static bool note_rejection(struct batch *b, const struct request *r, const struc
     mu_arg_text(a, mu_span_of(why->code));
     mu_arg_text(a, mu_span_of(why->text));
     mu_arg_text(a, mu_span_of(why->pointer));
-    mu_arg_bytes(a, r->message->body);
+    mu_arg_bytes(a, mu_text_span(&body));
     return mu_store_run(b->d->store, SQL_REJECT, a, NULL, err);
 }
 

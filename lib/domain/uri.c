@@ -86,3 +86,30 @@ bool mu_uri_parse(struct mu_uri *out, struct mu_span text, struct mu_error *err)
     *out = uri;
     return true;
 }
+
+/* Where what stands before the '@' at `at` begins, if that is an authority: behind two slashes, which JSON may have
+ * escaped. SIZE_MAX: it is none. */
+static size_t login_from(const struct mu_text *text, size_t from, size_t at)
+{
+    size_t begin = at;
+    while (begin > from && text->at[begin - 1] != '/' && text->at[begin - 1] != '"' && (unsigned char)text->at[begin - 1] > ' ')
+        begin--;
+    size_t slash = begin;
+    if (slash == from || text->at[slash - 1] != '/')
+        return SIZE_MAX;
+    slash--;
+    if (slash > from && text->at[slash - 1] == '\\')
+        slash--;
+    return slash > from && text->at[slash - 1] == '/' ? begin : SIZE_MAX;
+}
+
+void mu_uri_hide_logins(struct mu_text *out, struct mu_span text)
+{
+    const size_t from = out->len;
+    mu_text_add(out, text);
+    for (size_t at = from; at < out->len; at++) {
+        const size_t begin = out->at[at] == '@' ? login_from(out, from, at) : SIZE_MAX;
+        if (begin != SIZE_MAX)
+            memset(out->at + begin, '*', at - begin);
+    }
+}

@@ -7,6 +7,7 @@
 #define MU_URI_H
 
 #include "base/error.h"
+#include "base/text.h"
 
 #define MU_URI_MAX 2049 /* with NUL */
 
@@ -23,5 +24,9 @@ struct mu_uri { /* borrowed from the text */
 /* MU_REJECTED `path_refused` at /source/uri: no scheme of ours, a control character, a user or password, a
  * fragment. */
 MU_MUST bool mu_uri_parse(struct mu_uri *out, struct mu_span text, struct mu_error *err);
+
+/* Appends any text (a submission as it came) with the user and password of each URI in it replaced by asterisks: what
+ * is refused for its login is kept for people to see, but not the login. */
+void mu_uri_hide_logins(struct mu_text *out, struct mu_span text);
 
 #endif

@@ -123,6 +123,13 @@ def what_is_wrong_at_the_stream_door_becomes_a_row(site):
     wait_until(lambda: site.value("select code from muster.rejection where code = 'unknown_pack' limit 1") == "unknown_pack")
 
 
+def a_login_in_what_is_refused_stands_in_no_row(site):
+    site.nats.publish_stream("muster.intake", b'{"pack":"identifiers@1.0.0","source":{"uri":"https://ann:secret@host/a.csv"}}')
+    body = wait_until(lambda: site.value("select convert_from(body, 'UTF8') from muster.rejection where code = 'path_refused' limit 1"))
+    assert "secret" not in body and "https://**********@host/a.csv" in body, body
+    assert site.value("select count(*) from muster.outbox where convert_from(bytes, 'UTF8') like '%secret%'") == "0"
+
+
 @own_site(worker__read_limit="1MiB", task__ack_wait="2s")
 def a_file_that_changes_while_it_is_read_is_an_error(site):
     site.all(workers=1)

@@ -22,6 +22,25 @@ static const char *parsed(const char *text)
     return out;
 }
 
+static const char *hidden(const char *text)
+{
+    static char out[400];
+    struct mu_text t = MU_TEXT(0);
+    mu_uri_hide_logins(&t, mu_span_of(text));
+    (void)snprintf(out, sizeof(out), "%.*s", (int)t.len, t.len ? t.at : "");
+    mu_text_free(&t);
+    return out;
+}
+
+TAP_TEST(a_login_is_not_kept_with_what_was_refused_for_it)
+{
+    CHECK_TEXT(hidden("{\"uri\":\"https://ann:se:c@ret@host/a.csv\",\"id\":\"a@b\"}"), "{\"uri\":\"https://************@host/a.csv\",\"id\":\"a@b\"}");
+    CHECK_TEXT(hidden("{\"uri\":\"https:\\/\\/ann:x@host\\/a\"}"), "{\"uri\":\"https:\\/\\/*****@host\\/a\"}");
+    CHECK_TEXT(hidden("http://host/path/a@b"), "http://host/path/a@b");
+    CHECK_TEXT(hidden("@ //@ /@"), "@ //@ /@");
+    CHECK_TEXT(hidden(""), "");
+}
+
 TAP_TEST(endings_say_format_and_compression)
 {
     CHECK_TEXT(parsed("file:trades.csv"), "file|trades.csv|trades|-|csv");
