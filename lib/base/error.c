@@ -1,18 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/error.h"
 
+#include "base/text.h"
+
+/* A precision ("%.60s") counts bytes: what it leaves of a character goes, and so do bytes that never were one. */
+static void drop_broken(char *text)
+{
+    size_t bad;
+    while (!mu_utf8_valid(mu_span_of(text), &bad))
+        memmove(text + bad, text + bad + 1, strlen(text + bad));
+}
 
 /* Formats into a fixed field; what does not fit ends in an ellipsis, so that a cut is seen to be one. */
 static void fill(char *to, size_t size, const char *fmt, va_list args)
 {
     static const char ellipsis[] = "\xe2\x80\xa6";
     int need = vsnprintf(to, size, fmt, args);
-    if (need < 0 || (size_t)need < size)
+    if (need < 0 || (size_t)need < size) {
+        drop_broken(to);
         return;
+    }
     size_t at = size - sizeof(ellipsis);
     while (at > 0 && ((unsigned char)to[at] & 0xC0) == 0x80) /* not inside a character */
         at--;
     memcpy(to + at, ellipsis, sizeof(ellipsis));
+    drop_broken(to);
 }
 
 static void fill_from(char *to, size_t size, const char *fmt, ...) MU_PRINTF(3, 4);

@@ -174,6 +174,16 @@ TAP_TEST(subjects_are_taken_apart_only_if_they_are_ours)
     CHECK_TEXT(token, "vm-1_example_3");
 }
 
+TAP_TEST(an_error_shows_characters_whole)
+{
+    struct mu_error err = {0};
+    mu_reject(&err, "invalid", "/a", "\"%.4s\" is %.2s", "ab\xe2\x82\xac", "\xff\xe4");
+    CHECK_TEXT(err.text, "\"ab\" is ");
+    mu_error_clear(&err);
+    mu_reject(&err, "invalid", "", "%.5s", "ab\xe2\x82\xac");
+    CHECK_TEXT(err.text, "ab\xe2\x82\xac");
+}
+
 int main(void)
 {
     return tap_run();
