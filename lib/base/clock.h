@@ -21,6 +21,7 @@ MU_MUST bool mu_rfc3339_parse(struct mu_span text, int64_t *wall_us);
 /* Civil dates of years 1 to 9999 as days since 1970-01-01. "2026-02-30" is refused. */
 #define MU_DATE_MAX 12
 MU_MUST bool mu_date_parse(struct mu_span text, int32_t *days);
+int mu_weekday(int32_t days); /* Monday 1 to Sunday 7 */
 void mu_date_format(int32_t days, char out[MU_DATE_MAX]);
 
 #endif

@@ -55,6 +55,11 @@ bool mu_date_parse(struct mu_span text, int32_t *days)
     return true;
 }
 
+int mu_weekday(int32_t days)
+{
+    return (int)(((days + 3) % 7 + 7) % 7) + 1; /* 1970-01-01 was a Thursday */
+}
+
 static void put_digits(char *at, unsigned value, size_t count)
 {
     for (size_t i = count; i-- > 0; value /= 10)

@@ -183,6 +183,15 @@ bool mu_decimal_parse(struct mu_span text, struct mu_decimal *out)
     return true;
 }
 
+bool mu_decimal_whole(struct mu_decimal d, int64_t min, int64_t max, int64_t *out)
+{
+    d = mu_decimal_normal(d);
+    if (d.scale != 0 || d.coefficient < min || d.coefficient > max)
+        return false;
+    *out = (int64_t)d.coefficient;
+    return true;
+}
+
 struct mu_decimal mu_decimal_round(struct mu_decimal d, int digits)
 {
     if (d.scale <= digits)

@@ -29,6 +29,8 @@ MU_MUST bool mu_decimal_multiply(struct mu_decimal a, struct mu_decimal b, struc
 MU_MUST bool mu_decimal_divide(struct mu_decimal a, struct mu_decimal b, struct mu_decimal *out);
 /* The dividend's sign. */
 MU_MUST bool mu_decimal_remainder(struct mu_decimal a, struct mu_decimal b, struct mu_decimal *out);
+/* A whole number within [min, max], however many zeros it has after its point. */
+MU_MUST bool mu_decimal_whole(struct mu_decimal d, int64_t min, int64_t max, int64_t *out);
 /* To at most `digits` decimals (0..37), half away from zero. */
 struct mu_decimal mu_decimal_round(struct mu_decimal d, int digits);
 struct mu_decimal mu_decimal_normal(struct mu_decimal d); /* trailing zeros dropped */

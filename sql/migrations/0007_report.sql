@@ -98,9 +98,9 @@ comment on column report.check_result.rule is 'Id of the rule; DQ.RECORD counts 
 comment on column report.check_result.severity is 'info, low, medium, high, critical.';
 comment on column report.check_result.mode is 'active, or shadow (findings marked, no status).';
 comment on column report.check_result.status is 'fail, error, warn, not_evaluated or pass, over the whole job.';
-comment on column report.check_result.pass is 'Records that passed.';
-comment on column report.check_result.warn is 'Records in a warning band.';
-comment on column report.check_result.fail is 'Records that failed.';
+comment on column report.check_result.pass is 'Records that passed; of a rule over groups, groups.';
+comment on column report.check_result.warn is 'Records, or groups, in a warning band.';
+comment on column report.check_result.fail is 'Records that failed; of a rule over groups, groups. Exact, also where max_findings keeps fewer findings.';
 comment on column report.check_result.error is 'Records whose values could not be read as their type.';
 comment on column report.check_result.not_evaluated is 'Records with a value missing; never counted as passed.';
 comment on column report.check_result.out_of_scope is 'Records that the rule does not speak of.';

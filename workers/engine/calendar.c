@@ -43,12 +43,6 @@ static bool parse_offset(struct mu_span text, int64_t *us)
     return true;
 }
 
-/* Monday 1; 1970-01-01 was a Thursday. */
-static int weekday(int32_t day)
-{
-    return (int)(((day + 3) % 7 + 7) % 7) + 1;
-}
-
 /* Rows of one kind follow each other. */
 static bool each(const struct mu_list_data *list, const char *kind, size_t *row)
 {
@@ -130,7 +124,7 @@ static void count_days(struct mu_calendar *c)
     for (int32_t i = 0; i < c->to - c->from; i++) {
         const bool holiday = c->before[i];
         c->before[i] = count;
-        if (!holiday && !c->weekend[weekday(c->from + i)])
+        if (!holiday && !c->weekend[mu_weekday(c->from + i)])
             c->nth[count++] = c->from + i;
     }
     c->before[c->to - c->from] = count;

@@ -2,23 +2,25 @@
 /* From counters to verdicts: of a rule over all records, and of the whole run. */
 #include "engine/run_state.h"
 
-/* CHECKS.md part 1. Coverage is compared as (pass + warn + fail) >= minimum * all, exactly. */
+/* Is `part` at least `share` of `all`? Exactly, by multiplying. */
+static bool reaches(int64_t part, int64_t all, struct mu_decimal share)
+{
+    struct mu_decimal need;
+    return mu_decimal_multiply(share, (struct mu_decimal){all, 0}, &need) &&
+           mu_decimal_compare((struct mu_decimal){part, 0}, need) >= 0;
+}
+
+/* CHECKS.md part 1. */
 static enum mu_result status_of(const struct mu_rule_counts *c, const struct mu_rule *rule)
 {
     const int64_t judged = c->pass + c->warn + c->fail, all = judged + c->error + c->not_evaluated;
-    struct mu_decimal need;
     if (c->fail)
         return MU_FAIL;
     if (c->error)
         return MU_ERROR;
     if (c->warn)
         return MU_WARN;
-    if (!c->pass)
-        return MU_NOT_EVALUATED;
-    if (!mu_decimal_multiply(rule->min_coverage, (struct mu_decimal){all, 0}, &need) ||
-        mu_decimal_compare((struct mu_decimal){judged, 0}, need) < 0)
-        return MU_NOT_EVALUATED;
-    return MU_PASS;
+    return c->pass && reaches(judged, all, rule->min_coverage) ? MU_PASS : MU_NOT_EVALUATED;
 }
 
 static enum mu_result result_of(const struct mu_run *run)
@@ -64,14 +66,6 @@ void run_sum_up(struct mu_run *run)
 {
     run->result = result_of(run);
     sort_counts(run);
-}
-
-/* Is `part` at least `share` of `all`? Exactly, by multiplying. */
-static bool reaches(int64_t part, int64_t all, struct mu_decimal share)
-{
-    struct mu_decimal need;
-    return mu_decimal_multiply(share, (struct mu_decimal){all, 0}, &need) &&
-           mu_decimal_compare((struct mu_decimal){part, 0}, need) >= 0;
 }
 
 /* CHECKS.md part 4: pass if enough of what was judged passes; an error forbids a pass, and so does too little that

@@ -56,23 +56,13 @@ void mu_run_abs(const struct mu_op *op, struct mu_frame *f, struct mu_xvalue *ou
         out->decimal.coefficient = -out->decimal.coefficient;
 }
 
-/* A whole number within [min, max]. */
-static bool whole(struct mu_decimal d, int64_t min, int64_t max, int64_t *out)
-{
-    d = mu_decimal_normal(d);
-    if (d.scale != 0 || d.coefficient < min || d.coefficient > max)
-        return false;
-    *out = (int64_t)d.coefficient;
-    return true;
-}
-
 void mu_run_round(const struct mu_op *op, struct mu_frame *f, struct mu_xvalue *out)
 {
     const struct mu_xvalue *a[MU_OPERANDS_MAX];
     int64_t digits;
     if (!mu_operands(op, f, a, out))
         return;
-    if (whole(a[1]->decimal, 0, 37, &digits))
+    if (mu_decimal_whole(a[1]->decimal, 0, 37, &digits))
         out->decimal = mu_decimal_round(a[0]->decimal, (int)digits);
     else
         out->state = MU_VALUE_INVALID;
@@ -91,7 +81,7 @@ void mu_run_fits(const struct mu_op *op, struct mu_frame *f, struct mu_xvalue *o
     int64_t total, decimals, integer_digits = 0;
     if (!mu_operands(op, f, a, out))
         return;
-    if (!whole(a[1]->decimal, 1, 38, &total) || !whole(a[2]->decimal, 0, 37, &decimals)) {
+    if (!mu_decimal_whole(a[1]->decimal, 1, 38, &total) || !mu_decimal_whole(a[2]->decimal, 0, 37, &decimals)) {
         out->state = MU_VALUE_INVALID;
         return;
     }

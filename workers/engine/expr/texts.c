@@ -105,22 +105,14 @@ void mu_run_strip(const struct mu_op *op, struct mu_frame *f, struct mu_xvalue *
     give_piece(out, piece);
 }
 
-static bool whole(const struct mu_xvalue *v, int64_t min, int64_t *out)
-{
-    const struct mu_decimal d = mu_decimal_normal(v->decimal);
-    if (d.scale != 0 || d.coefficient < min || d.coefficient > COUNT_MAX)
-        return false;
-    *out = (int64_t)d.coefficient;
-    return true;
-}
-
 void mu_run_substr(const struct mu_op *op, struct mu_frame *f, struct mu_xvalue *out)
 {
     const struct mu_xvalue *a[MU_OPERANDS_MAX];
     int64_t from, count;
     if (!mu_operands(op, f, a, out))
         return;
-    if (!whole(a[1], 1, &from) || !whole(a[2], 0, &count)) {
+    if (!mu_decimal_whole(a[1]->decimal, 1, COUNT_MAX, &from) ||
+        !mu_decimal_whole(a[2]->decimal, 0, COUNT_MAX, &count)) {
         out->state = MU_VALUE_INVALID;
         return;
     }

@@ -93,8 +93,8 @@ void mu_run_time_difference(const struct mu_op *op, struct mu_frame *f, struct m
 void mu_run_weekday(const struct mu_op *op, struct mu_frame *f, struct mu_xvalue *out)
 {
     const struct mu_xvalue *a[MU_OPERANDS_MAX];
-    if (mu_operands(op, f, a, out)) /* 1970-01-01 was a Thursday */
-        out->decimal = (struct mu_decimal){((a[0]->day + 3) % 7 + 7) % 7 + 1, 0};
+    if (mu_operands(op, f, a, out))
+        out->decimal = (struct mu_decimal){mu_weekday(a[0]->day), 0};
 }
 
 void mu_run_date_of(const struct mu_op *op, struct mu_frame *f, struct mu_xvalue *out)
@@ -135,10 +135,9 @@ void mu_run_add_bizdays(const struct mu_op *op, struct mu_frame *f, struct mu_xv
     const struct mu_xvalue *a[MU_OPERANDS_MAX];
     if (!mu_operands(op, f, a, out))
         return;
-    const struct mu_decimal n = mu_decimal_normal(a[1]->decimal);
-    const int32_t day = a[0]->day;
-    if (n.scale != 0 || n.coefficient > COUNT_MAX || n.coefficient < -COUNT_MAX ||
-        !mu_calendar_add(op->calendar, day, (int64_t)n.coefficient, &out->day))
+    int64_t n;
+    if (!mu_decimal_whole(a[1]->decimal, -COUNT_MAX, COUNT_MAX, &n) ||
+        !mu_calendar_add(op->calendar, a[0]->day, n, &out->day))
         out->state = MU_VALUE_INVALID;
 }
 

@@ -229,11 +229,7 @@ static bool window_value(const struct mu_group_rule *rule, const struct mu_group
         *out = v->day;
         return true;
     }
-    const struct mu_decimal d = mu_decimal_normal(v->decimal);
-    if (d.scale != 0 || d.coefficient > INT64_MAX / 2 || d.coefficient < INT64_MIN / 2)
-        return false;
-    *out = (int64_t)d.coefficient;
-    return true;
+    return mu_decimal_whole(v->decimal, INT64_MIN / 2, INT64_MAX / 2, out);
 }
 
 /* What a finding about a window says of where it lies. */
