@@ -263,14 +263,19 @@ create table muster.intake_mark (
 comment on table muster.intake_mark is 'The newest message of MUSTER_INTAKE that the leader has seen: one row. If the stream holds another one there, its store has gone back.';
 
 create table muster.audit (
-    seq bigint primary key,
-    at timestamptz not null,
+    seq bigint not null,
+    at timestamptz primary key,
+    began_at timestamptz not null,
     actor text not null,
-    reason text not null,
+    action text not null,
+    reason text,
     body text not null,
     previous bytea not null,
     hash bytea not null
-);
+) partition by range (at);
+create index on muster.audit (seq);
+create index on muster.audit (began_at);
+create index audit_by_people on muster.audit (action, at) where action not in ('accept', 'record');
 do $$
 begin
     alter table muster.audit alter body set compression lz4;
@@ -278,7 +283,22 @@ exception when feature_not_supported then
     alter table muster.audit alter body set storage external;
 end
 $$;
-comment on table muster.audit is 'Append-only: a row per batch with a digest per changed row; hash = SHA-256(previous hash, seq, body).';
+comment on table muster.audit is 'The audit trail: append-only, a link per batch of changes, chained by SHA-256 over all that the link says.';
+comment on column muster.audit.seq is 'Number of the link: 1, 2, 3, without a gap.';
+comment on column muster.audit.at is 'When it was appended; later than that of the link before, even if the clock was set back.';
+comment on column muster.audit.began_at is 'When its transaction began: the time that the rows themselves have (recorded_at, submitted_at).';
+comment on column muster.audit.actor is 'Who: a program, or whom the request named.';
+comment on column muster.audit.action is 'What: accept and record are the daily work, all others are operations.';
+comment on column muster.audit.reason is 'Why, in the words of who asked for it; null if nobody asked.';
+comment on column muster.audit.body is 'JSON: per changed row ["table", "id", "SHA-256 of its canonical bytes (muster.seal)"]; of what is no row a word instead of the digest.';
+comment on column muster.audit.hash is 'muster.audit_hash of all other columns.';
+
+create table muster.audit_tail (
+    seq bigint primary key,
+    at timestamptz not null,
+    hash bytea not null
+);
+comment on table muster.audit_tail is 'The last links of muster.audit, so that the next one is appended without a look into its partitions. Older rows go.';
 
 -- ---- partitions, made ahead ----
 
@@ -287,76 +307,169 @@ create table muster.task_default partition of muster.task default;
 create table muster.outcome_default partition of muster.outcome default;
 create table muster.tally_default partition of muster.tally default;
 create table muster.finding_default partition of muster.finding default;
+create table muster.audit_default partition of muster.audit default;
+
+create table muster.partitioned (
+    parent text primary key,
+    key text not null,
+    is_id boolean not null,
+    span text not null check (span in ('month', 'quarter')),
+    ahead int not null
+);
+comment on table muster.partitioned is 'The tables that are cut by time, and how: maintenance goes by it.';
+comment on column muster.partitioned.span is 'Quarters: a statement that cannot tell which partition it needs takes a lock on each, and seven years of weeks would fill the lock table of a server as it comes.';
+comment on column muster.partitioned.is_id is 'The key is an id, whose first bits are a time; else a time.';
+comment on column muster.partitioned.ahead is 'So many partitions are made ahead.';
+insert into muster.partitioned (parent, key, is_id, span, ahead) values
+    ('job', 'job_id', true, 'quarter', 2), ('task', 'task_id', true, 'quarter', 2), ('outcome', 'task_id', true, 'quarter', 2),
+    ('tally', 'tally_id', true, 'quarter', 2), ('finding', 'finding_id', true, 'quarter', 2), ('audit', 'at', false, 'quarter', 2);
+
+create function muster.partition_make(p muster.partitioned, low_at timestamptz, high_at timestamptz) returns boolean
+    language plpgsql volatile security definer set search_path = pg_catalog, muster
+    as $$
+declare
+    name text := p.parent || '_' || to_char(low_at at time zone 'UTC', case p.span when 'month' then 'YYYY"m"MM' else 'YYYY"q"Q' end);
+    low text := case when p.is_id then muster.id_at(low_at)::text else low_at::text end;
+    high text := case when p.is_id then muster.id_at(high_at)::text else high_at::text end;
+begin
+    if to_regclass('muster.' || name) is not null then
+        return false;
+    end if;
+    execute format('create table muster.%I (like muster.%I including defaults including constraints including storage including compression)', name, p.parent);
+    if p.parent = 'audit' then
+        execute format('create trigger audit_not_emptied before truncate on muster.%I for each statement execute function muster.audit_frozen()', name);
+        execute format('insert into muster.%I select * from muster.audit_default where at >= %L and at < %L', name, low, high);
+        alter table muster.audit_default disable trigger user;
+        execute format('delete from muster.audit_default where at >= %L and at < %L', low, high);
+        alter table muster.audit_default enable trigger user;
+    else
+        -- rows of that time in the default partition would block the new one
+        execute format('with moved as (delete from muster.%I where %I >= %L and %I < %L returning *)
+                        insert into muster.%I select * from moved', p.parent || '_default', p.key, low, p.key, high, name);
+    end if;
+    execute format('alter table muster.%I attach partition muster.%I for values from (%L) to (%L)', p.parent, name, low, high);
+    return true;
+end
+$$;
+comment on function muster.partition_make is 'Makes one partition, with what lay in the default partition for its time; false if it is there already.';
 
 create function muster.maintain(moment timestamptz default now()) returns int
     language plpgsql volatile security definer set search_path = pg_catalog, muster
     as $$
 declare
-    parent text;
-    key text;
-    week timestamptz;
-    name text;
-    low uuid;
-    high uuid;
+    p muster.partitioned;
     made int := 0;
+    low timestamp;
+    step interval;
 begin
     perform pg_advisory_xact_lock(muster.lock_key('maintain'));
-    foreach parent in array array['job', 'task', 'outcome', 'tally', 'finding'] loop
-        key := case parent when 'job' then 'job_id' when 'tally' then 'tally_id' when 'finding' then 'finding_id' else 'task_id' end;
-        for i in -1..4 loop
-            week := date_trunc('week', moment at time zone 'UTC') at time zone 'UTC' + i * interval '7 days';
-            name := parent || '_' || to_char(week at time zone 'UTC', 'IYYY"w"IW');
-            continue when to_regclass('muster.' || name) is not null;
-            low := muster.id_at(week);
-            high := muster.id_at(week + interval '7 days');
-            execute format('create table muster.%I (like muster.%I including defaults including constraints including storage)', name, parent);
-            -- rows of that week in the default partition would block the new one
-            execute format('with moved as (delete from muster.%I where %I >= %L and %I < %L returning *)
-                            insert into muster.%I select * from moved', parent || '_default', key, low, key, high, name);
-            execute format('alter table muster.%I attach partition muster.%I for values from (%L) to (%L)', parent, name, low, high);
-            made := made + 1;
+    for p in select * from muster.partitioned order by parent loop
+        step := case p.span when 'month' then interval '1 month' else interval '3 months' end;
+        for i in -1..p.ahead loop
+            low := date_trunc(p.span, moment at time zone 'UTC') + i * step;
+            made := made + muster.partition_make(p, low at time zone 'UTC', (low + step) at time zone 'UTC')::int;
         end loop;
     end loop;
+    delete from muster.audit_tail where seq < (select max(seq) from muster.audit_tail) - 100;
     return made;
 end
 $$;
-comment on function muster.maintain is 'Makes weekly partitions from last week to four weeks ahead; how many were made.';
-select muster.maintain();
+comment on function muster.maintain is 'Makes partitions ahead, and those of the span before; how many were made.';
 
 -- ---- audit ----
-
-create function muster.audit_append(who text, why text, rows text) returns void
-    language plpgsql volatile security definer set search_path = pg_catalog, muster
-    as $$
-declare
-    last record;
-begin
-    perform pg_advisory_xact_lock(muster.lock_key('audit'));
-    select seq, hash into last from muster.audit order by seq desc limit 1;
-    insert into muster.audit (seq, at, actor, reason, body, previous, hash)
-    select s, clock_timestamp(), who, why, rows, p, sha256(p || int8send(s) || convert_to(rows, 'UTF8'))
-    from (select coalesce(last.seq, 0) + 1 as s, coalesce(last.hash, '\x'::bytea) as p) as x;
-end
-$$;
-comment on function muster.audit_append is 'Appends one link to the chain. Serialises: call it last in a transaction.';
-
-create function muster.audit_broken() returns bigint
-    language sql stable security definer set search_path = pg_catalog, muster
-    as $$
-    select min(seq) from (
-        select seq, body, previous, hash, lag(seq, 1, 0::bigint) over (order by seq) as last_seq,
-               lag(hash, 1, '\x'::bytea) over (order by seq) as last_hash
-        from muster.audit
-    ) as link
-    where seq <> last_seq + 1 or previous <> last_hash or hash <> sha256(previous || int8send(seq) || convert_to(body, 'UTF8'))
-    $$;
-comment on function muster.audit_broken is 'The first link of the chain that does not fit the one before it or its own hash; null if all do.';
 
 create function muster.audit_frozen() returns trigger
     language plpgsql as $$ begin raise exception 'muster.audit is append-only'; end $$;
 comment on function muster.audit_frozen is 'Refuses changes of the audit trail.';
 create trigger audit_frozen before update or delete on muster.audit for each row execute function muster.audit_frozen();
 create trigger audit_not_emptied before truncate on muster.audit for each statement execute function muster.audit_frozen();
+create trigger audit_not_emptied before truncate on muster.audit_default for each statement execute function muster.audit_frozen();
+select muster.maintain();
+
+create function muster.audit_hash(previous bytea, seq bigint, at timestamptz, began_at timestamptz, actor text, action text, reason text,
+                                  body text) returns bytea
+    language sql immutable parallel safe
+    as $$
+    select sha256(previous || int8send(seq) || timestamptz_send(at) || timestamptz_send(began_at) || muster.member(actor)
+                  || muster.member(action) || coalesce(muster.member(reason), '') || convert_to(body, 'UTF8'))
+    $$;
+comment on function muster.audit_hash is 'Hash of a link: SHA-256 over the hash before it, its number and times (8 bytes each, big-endian; microseconds since 2000), then actor, action and reason (each its length, a colon, its bytes; no reason, nothing), then the bytes of the body.';
+
+create function muster.audit_append(who text, what text, why text, rows text) returns void
+    language plpgsql volatile security definer set search_path = pg_catalog, muster
+    as $$
+declare
+    last muster.audit_tail;
+    link muster.audit;
+begin
+    perform pg_advisory_xact_lock(muster.lock_key('audit'));
+    select * into last from muster.audit_tail order by seq desc limit 1;
+    link.seq := coalesce(last.seq, 0) + 1;
+    link.at := greatest(clock_timestamp(), last.at + interval '1 microsecond');
+    link.began_at := now();
+    link.actor := who;
+    link.action := what;
+    link.reason := why;
+    link.body := rows;
+    link.previous := coalesce(last.hash, '');
+    link.hash := muster.audit_hash(link.previous, link.seq, link.at, link.began_at, who, what, why, rows);
+    insert into muster.audit values (link.*);
+    insert into muster.audit_tail (seq, at, hash) values (link.seq, link.at, link.hash);
+end
+$$;
+comment on function muster.audit_append is 'Appends one link to the chain: who did what, why, and to which rows. Serialises: call it last in a transaction.';
+
+-- The canonical bytes of a row: PostgreSQL's binary form of the columns below, which is that of its protocol and does
+-- not change. What may change later (how often a task was published, whether its job was cancelled) is not sealed.
+
+create function muster.seal(r muster.job) returns bytea
+    language sql stable parallel safe
+    as $$
+    select sha256(record_send(row(r.job_id, r.job_key, r.task_digest, r.stage, r.queue, r.priority, r.pack, r.terms_digest, r.source_name,
+                                  r.as_of, r.deadline, r.labels, r.trace_id, r.actor, r.submitted_at)))
+    $$;
+comment on function muster.seal(muster.job) is 'Digest of a job as it was accepted; task_digest stands for its body.';
+
+create function muster.seal(r muster.task) returns bytea
+    language sql stable parallel safe
+    as $$
+    select sha256(record_send(row(r.task_id, r.job_id, r.stage, r.attempt, r.shard_index, r.task_digest, r.queue, r.priority, r.retry_of,
+                                  r.created_at)))
+    $$;
+comment on function muster.seal(muster.task) is 'Digest of a task as it was made; task_digest stands for its body.';
+
+create function muster.seal(r muster.outcome) returns bytea
+    language sql stable parallel safe
+    as $$
+    select sha256(record_send(row(r.task_id, r.job_id, r.n, r.delivery, r.task_digest, r.input_digest, r.result, r.reason, r.message,
+                                  r.records, r.bad, r.skipped, r.bytes, r.findings_total, r.tally_id, r.plan, r.resumes, r.crashes, r.agent,
+                                  r.incarnation, r.determined, r.started_at, r.finished_at, r.recorded_at)))
+    $$;
+comment on function muster.seal(muster.outcome) is 'Digest of an outcome: all of it.';
+
+create function muster.seal(r muster.tally) returns bytea
+    language sql stable parallel safe
+    as $$ select sha256(record_send(row(r.tally_id, r.rules))) $$;
+comment on function muster.seal(muster.tally) is 'Digest of the counters of rules.';
+
+create function muster.seal(r muster.finding) returns bytea
+    language sql stable parallel safe
+    as $$
+    select sha256(record_send(row(r.finding_id, r.task_id, r.job_id, r.task_digest, r.input_digest, r.fingerprint, r.rule, r.severity,
+                                  r.outcome, r.shadow, r.record_no, r.byte_off, r.length, r.line, r.subject, r.part, r.message, r.evidence,
+                                  r.recorded_at)))
+    $$;
+comment on function muster.seal(muster.finding) is 'Digest of a finding: all of it.';
+
+create function muster.sealed(kind text, id text, seal bytea) returns text
+    language sql immutable parallel safe
+    as $$ select '["' || kind || '","' || id || '","' || encode(seal, 'hex') || '"]' $$;
+comment on function muster.sealed is 'One row in the body of a link.';
+
+create function muster.noted(kind text, id uuid, word text) returns text
+    language sql immutable parallel safe
+    as $$ select '["' || kind || '","' || id || '",' || to_json(word)::text || ']' $$;
+comment on function muster.noted is 'What happened to one job or task, in the body of a link, where that is no row.';
 
 insert into muster.schema_migration (version, name) values (2, 'tables');
 reset role;

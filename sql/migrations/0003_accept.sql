@@ -38,11 +38,14 @@ create function muster.accept_jobs(
     ids uuid[], keys text[], bodies bytea[], digests bytea[], stages text[], queues text[], priorities text[], packs text[],
     terms_digests bytea[], source_names text[], as_ofs text[], deadlines timestamptz[], label_texts text[], trace_ids text[],
     ride_nos int[], ride_ids uuid[], ride_subjects text[], ride_bodies bytea[],
-    new_digests bytea[], new_documents bytea[], event_ids uuid[], event_subject text, event_bytes bytea[], who text) returns void
+    new_digests bytea[], new_documents bytea[], event_ids uuid[], event_subject text, event_bytes bytea[], who text,
+    what text default 'accept', submitted timestamptz[] default '{}') returns void
     language plpgsql volatile security definer set search_path = pg_catalog, muster
     -- a batch's arrays stay in memory: below this each unnest would write them to a temporary file and read them back
     set work_mem = '64MB'
     as $$
+declare
+    jobs text;
 begin
     -- in one order, so that two dispatchers with the same terms wait for each other and do not lock each other out
     insert into muster.terms (terms_digest, document)
@@ -50,11 +53,14 @@ begin
     where not exists (select from muster.terms t where t.terms_digest = d) order by d
     on conflict do nothing;
 
-    insert into muster.job (job_id, job_key, body, task_digest, stage, queue, priority, pack, terms_digest, source_name, as_of,
-                            deadline, labels, trace_id, actor)
-    select id, k, b, d, s, q, p, pk, pd, sn, ao::date, dl, l::jsonb, t, who
-    from unnest(ids, keys, bodies, digests, stages, queues, priorities, packs, terms_digests, source_names, as_ofs, deadlines,
-                label_texts, trace_ids) as x(id, k, b, d, s, q, p, pk, pd, sn, ao, dl, l, t);
+    with made as (
+        insert into muster.job (job_id, job_key, body, task_digest, stage, queue, priority, pack, terms_digest, source_name, as_of,
+                                deadline, labels, trace_id, actor, submitted_at)
+        select id, k, b, d, s, q, p, pk, pd, sn, ao::date, dl, l::jsonb, t, who, coalesce(at, now())
+        from unnest(ids, keys, bodies, digests, stages, queues, priorities, packs, terms_digests, source_names, as_ofs, deadlines,
+                    label_texts, trace_ids, submitted) as x(id, k, b, d, s, q, p, pk, pd, sn, ao, dl, l, t, at)
+        returning job_id, muster.seal(job) as seal)
+    select string_agg(muster.sealed('job', job_id::text, seal), ',') into jobs from made;
 
     insert into muster.outbox (ride_id, n, kind, subject, message_id, members, bytes, trace_id)
     select r.id, 1, 'task', r.subject, r.id || ':1', m.members, r.body, m.trace_id
@@ -68,12 +74,10 @@ begin
 
     insert into muster.outbox (ride_id, n, kind, subject, message_id, bytes)
     select id, 1, 'event', event_subject, id || ':1', b from unnest(event_ids, event_bytes) as x(id, b);
-    perform muster.audit_append(who, 'accept', (
-        select '[' || string_agg('["job","' || id || '","' || encode(d, 'hex') || '"]', ',' order by o) || ']'
-        from unnest(ids, digests) with ordinality as x(id, d, o)));
+    perform muster.audit_append(who, what, case what when 'resubmit' then 'by ' || session_user end, '[' || jobs || ']');
 end
 $$;
-comment on function muster.accept_jobs is 'Stores jobs with their terms, queue messages, event messages and one audit row. ride_nos: 1-based index of a job''s message.';
+comment on function muster.accept_jobs is 'Stores jobs with their terms, queue messages, event messages and one audit row. ride_nos: 1-based index of a job''s message. what and submitted: of jobs that are stored again, when they were submitted first.';
 
 create function muster.outbox_pending(lim int, older_ms int, under_way uuid[])
     returns table (kind text, ride_id uuid, n int, subject text, message_id text, bytes bytea, trace_id text)
@@ -130,7 +134,7 @@ begin
     if found then
         perform muster.event_row('job.rejected', muster.event_json('job_rejected', null, null,
             ',"code":' || to_json(why_code)::text || ',"message":' || to_json(why)::text));
-        perform muster.audit_append('dispatcher', 'reject', '[["rejection","' || id || '","' || encode(sha256(bytes), 'hex') || '"]]');
+        perform muster.audit_append('dispatcher', 'reject', why_code, '[' || muster.sealed('rejection', id::text, sha256(bytes)) || ']');
     else
         select rejection_id into id from muster.rejection where created = stream and sequence = at_sequence and stored_at = at_stored;
     end if;
@@ -155,7 +159,7 @@ begin
             split_part(pack_version, '.', 2)::int, split_part(pack_version, '.', 3)::int, who)
     on conflict (name, version) do nothing;
     if found then
-        perform muster.audit_append(who, 'pack load', '[["pack","' || pack_name || '@' || pack_version || '","' || encode(pack_digest, 'hex') || '"]]');
+        perform muster.audit_append(who, 'pack load', null, '[' || muster.sealed('pack', pack_name || '@' || pack_version, pack_digest) || ']');
         return 'new';
     end if;
     select digest into known from muster.pack where name = pack_name and version = pack_version;

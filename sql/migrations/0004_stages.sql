@@ -159,6 +159,18 @@ end
 $$;
 comment on function muster.rides_done is 'Outbox rows go when no member has them as its current publication and is open.';
 
+create function muster.stage_sealed(jobs uuid[]) returns text
+    language sql stable security definer set search_path = pg_catalog, muster
+    as $$
+    select string_agg(entry, ',') from (
+        select muster.sealed('task', t.task_id::text, muster.seal(t)) as entry from muster.task t
+        where t.job_id = any (jobs) and t.created_at = now()
+        union all
+        select muster.noted('finished', p.job_id, p.result) from muster.job_progress p where p.job_id = any (jobs) and p.finished_at = now()
+    ) as x
+    $$;
+comment on function muster.stage_sealed is 'What the audit trail says of jobs of several tasks: the tasks made, and the jobs ended, in this transaction.';
+
 create function muster.stage_count(jobs uuid[], ended_jobs uuid[], ended_results text[]) returns void
     language plpgsql volatile security definer set search_path = pg_catalog, muster
     as $$
@@ -173,31 +185,40 @@ end
 $$;
 comment on function muster.stage_count is 'Counts outcomes of tasks of stages, under the locks of their progress rows, and ends the jobs that are complete.';
 
-create function muster.stage_finish(jobs uuid[]) returns setof uuid
-    language plpgsql volatile security definer set search_path = pg_catalog, muster
+create function muster.progress_result(p muster.job_progress, result out text, reason out text)
+    language plpgsql stable security definer set search_path = pg_catalog, muster
     set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set plan_cache_mode = force_generic_plan set jit = off
     as $$
 begin
+    select case when j.cancelled then 'cancelled' when p.bad = 0 then muster.job_result(p.job_id)
+                when p.stage = 'first' then o.result else 'error' end,
+           case when j.cancelled then 'operator' when p.bad = 0 then null
+                when p.stage = 'first' then o.reason
+                when (select true from muster.outcome d where d.job_id = p.job_id and d.task_id <> d.job_id
+                      and d.result = 'error' and d.reason = 'deadline' limit 1) then 'deadline'
+                else 'incomplete_stage' end
+    into result, reason
+    from muster.job j
+    left join lateral (
+        select o.result, o.reason from muster.outcome o
+        where p.stage = 'first' and o.job_id = p.job_id and o.task_id <> o.job_id
+          and (select true from muster.task t where t.retry_of = o.task_id limit 1) is null limit 1) as o on true
+    where j.job_id = p.job_id;
+end
+$$;
+comment on function muster.progress_result is 'What comes of a job whose last task has its outcome: the result from the summed counters, incomplete_stage, that of the one task that was retried, or cancelled.';
+
+create function muster.stage_finish(jobs uuid[]) returns setof uuid
+    language plpgsql volatile security definer set search_path = pg_catalog, muster
+    as $$
+begin
     return query update muster.job_progress p
-    set finished_at = now(), (result, reason) = (
-        select case when j.cancelled then 'cancelled' when p.bad = 0 then muster.job_result(p.job_id)
-                    when p.stage = 'first' then o.result else 'error' end,
-               case when j.cancelled then 'operator' when p.bad = 0 then null
-                    when p.stage = 'first' then o.reason
-                    when (select true from muster.outcome d where d.job_id = p.job_id and d.task_id <> d.job_id
-                          and d.result = 'error' and d.reason = 'deadline' limit 1) then 'deadline'
-                    else 'incomplete_stage' end
-        from muster.job j
-        left join lateral (
-            select o.result, o.reason from muster.outcome o
-            where p.stage = 'first' and o.job_id = p.job_id and o.task_id <> o.job_id
-              and (select true from muster.task t where t.retry_of = o.task_id limit 1) is null limit 1) as o on true
-        where j.job_id = p.job_id)
+    set finished_at = now(), (result, reason) = (select r.result, r.reason from muster.progress_result(p) as r)
     where p.job_id = any (jobs) and p.done >= p.expected and p.finished_at is null
     returning p.job_id;
 end
 $$;
-comment on function muster.stage_finish is 'Ends the jobs whose last task has its outcome: the result from the summed counters, incomplete_stage, that of the one task that was retried, or cancelled.';
+comment on function muster.stage_finish is 'Ends the jobs whose last task has its outcome (muster.progress_result); which they were.';
 
 insert into muster.schema_migration (version, name) values (4, 'stages');
 reset role;

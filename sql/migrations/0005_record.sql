@@ -60,6 +60,7 @@ declare
     tries int := 0;
     rides uuid[];
     late_findings int := 0;
+    sealed text; -- what the audit trail says of the batch
 begin
     outcomes := 0; findings := 0; repeats := 0; late := 0; conflicts := 0; quarantined := 0; incomplete := 0; deferred := 0;
     planned := 0; finished := 0;
@@ -87,6 +88,7 @@ begin
         left join muster.outcome p on p.task_id = x.task
         left join muster.finding k on k.finding_id = x.id and k.task_id = x.task;
 
+        with made as (
         insert into muster.finding (finding_id, task_id, job_id, task_digest, input_digest, fingerprint, rule, severity, outcome,
             shadow, record_no, byte_off, length, line, subject, part, message, evidence)
         select x.id, x.task, x.job, x.task_digest, x.input_digest, x.fingerprint, x.rule, x.severity, x.outcome, x.shadow,
@@ -96,8 +98,8 @@ begin
              with ordinality as x(id, task, job, task_digest, input_digest, fingerprint, rule, severity, outcome, shadow, record_no,
                     byte_off, length, line, subject, part, message, evidence, ord)
         where not x.ord = any (coalesce((select array_agg(o) from batch_finding where wrong is not null), '{}'))
-        on conflict do nothing;
-        get diagnostics findings = row_count;
+        on conflict do nothing returning finding_id, muster.seal(finding) as seal)
+        select count(*), string_agg(muster.sealed('finding', finding_id::text, seal), ',') into findings, sealed from made;
         if exists (select from batch_finding where wrong = 'late') then
             insert into muster.late_result (created, sequence, stored_at, index, task_id, n, result, body)
             select stream_created, f_seq[b.o], f_at[b.o], 1000000 + min(f_index[b.o]), f_task[b.o], 0, 'findings',
@@ -153,10 +155,12 @@ begin
             perform muster.lock_jobs(array(select distinct job from batch_outcome where state = 'new' and (task <> job or result = 'planned')));
         end if;
         begin
+            with counted as (
             insert into muster.tally (tally_id, rules)
             select id, rules::jsonb from unnest(t_id, t_rules) as x(id, rules)
             where not exists (select from muster.tally w where w.tally_id = x.id)
-            on conflict do nothing;
+            on conflict do nothing returning tally_id, muster.seal(tally) as seal
+            ), ended as (
             insert into muster.outcome (task_id, job_id, n, delivery, task_digest, input_digest, result, reason, message, records,
                 bad, skipped, bytes, findings_total, tally_id, plan, resumes, crashes, agent, incarnation, determined, started_at,
                 finished_at)
@@ -168,7 +172,9 @@ begin
                  with ordinality as x(task, job, n, delivery, task_digest, input_digest, result, reason, message, records, bad,
                         skipped, bytes, findings, tally, plan, resumes, crashes, agent, incarnation, started, finished,
                         determined, ord)
-            where not x.ord = any (skipped_ones);
+            where not x.ord = any (skipped_ones) returning task_id, muster.seal(outcome) as seal)
+            select concat_ws(',', sealed, (select string_agg(muster.sealed('tally', tally_id::text, seal), ',') from counted),
+                             string_agg(muster.sealed('outcome', task_id::text, seal), ',')) into sealed from ended;
             outcomes := fresh_ones;
             exit;
         exception when unique_violation then
@@ -345,12 +351,19 @@ begin
     select date_trunc('minute', now()), stream_created, last_sequence, last_stored, clock_timestamp() where last_sequence is not null
     on conflict (minute) do update set created = excluded.created, sequence = excluded.sequence, stored_at = excluded.stored_at,
         noted_at = excluded.noted_at, ordinal = excluded.ordinal;
-    if outcomes > 0 then
-        perform muster.audit_append('recorder', 'record', '[' || string_agg(text, ',') || ']')
-        from (select '["outcome","' || task || '","' || encode(determined, 'hex') || '"]' as text from batch_outcome where state = 'new'
-              union all
-              select '["task","' || t.task_id || '","' || encode(t.task_digest, 'hex') || '"]' from muster.task t
-              where planned > 0 and t.job_id in (select job from batch_outcome where state = 'new' and result = 'planned')) as changed;
+    if staged then
+        sealed := concat_ws(',', sealed, muster.stage_sealed(array(select distinct job from batch_outcome where state = 'new')));
+    end if;
+    if deferred > 0 then
+        select concat_ws(',', sealed, string_agg(muster.noted('deferred', t.task_id, t.class || ': ' || coalesce(t.reason, '')), ',')) into sealed
+        from muster.retry t where t.task_id = any (d_task) and t.next_at > now() and t.next_at < 'infinity';
+    end if;
+    if incomplete > 0 then
+        select concat_ws(',', sealed, string_agg(muster.noted('deferred', b.task, 'incomplete'), ',')) into sealed
+        from batch_outcome b where b.state = 'incomplete' and b.n = b.current_n;
+    end if;
+    if sealed is not null then
+        perform muster.audit_append('recorder', 'record', null, '[' || sealed || ']');
     end if;
     return next;
 end

@@ -83,7 +83,7 @@ begin
         return null;
     end if;
     perform pg_notify('muster_outbox', '');
-    perform muster.audit_append(who, 'republish', '[["task","' || of_task || '","' || encode(digest, 'hex') || '"]]');
+    perform muster.audit_append(who, 'republish', null, '[' || muster.noted('republished', of_task, 'n = ' || expected_n + 1) || ']');
     return expected_n + 1;
 end
 $$;
@@ -181,11 +181,12 @@ create function muster.stage_events(jobs uuid[]) returns void
     $$;
 comment on function muster.stage_events is 'Tells of those jobs that ended in this transaction.';
 
-create function muster.end_tasks(tasks uuid[], with_result text, why_code text, why text, who text) returns uuid[]
+create function muster.end_tasks(tasks uuid[], with_result text, why_code text, why text, who text, what text) returns uuid[]
     language plpgsql volatile security definer set search_path = pg_catalog, muster
     as $$
 declare
     ended uuid[];
+    sealed text;
     staged uuid[];
     r record;
 begin
@@ -197,8 +198,9 @@ begin
         select a.task_id, a.job_id, a.n, 1, a.task_digest, with_result, why_code, why, 0, 0, 0, 0, 0,
                sha256(convert_to(with_result || ':' || why_code, 'UTF8')), now(), now()
         from muster.any_task a where a.task_id = any (tasks) order by a.task_id
-        on conflict do nothing returning task_id)
-    select coalesce(array_agg(task_id order by task_id), '{}') into ended from made;
+        on conflict do nothing returning task_id, muster.seal(outcome) as seal)
+    select coalesce(array_agg(task_id order by task_id), '{}'),
+           string_agg(muster.sealed('outcome', task_id::text, seal), ',' order by task_id) into ended, sealed from made;
     if ended = '{}' then
         return ended;
     end if;
@@ -217,19 +219,24 @@ begin
         perform muster.event_row(case with_result when 'cancelled' then 'job.cancelled' else 'job.failed' end, r.text);
     end loop;
     perform pg_notify('muster_outbox', '');
-    perform muster.audit_append(who, with_result || ': ' || coalesce(why, why_code), (
-        select '[' || string_agg('["outcome","' || x || '","' || encode(sha256(convert_to(with_result || ':' || why_code, 'UTF8')), 'hex') || '"]', ',') || ']'
-        from unnest(ended) as x));
+    if staged is not null then
+        sealed := concat_ws(',', sealed, muster.stage_sealed(array(select distinct x from unnest(staged) as x)));
+    end if;
+    if with_result = 'cancelled' then
+        select concat_ws(',', sealed, string_agg(muster.noted('cancelled', x.id, coalesce(why, why_code)), ',' order by x.id)) into sealed
+        from (select distinct a.job_id as id from muster.any_task a where a.task_id = any (ended)) as x;
+    end if;
+    perform muster.audit_append(who, what, coalesce(why, why_code), '[' || sealed || ']');
     return ended;
 end
 $$;
-comment on function muster.end_tasks is 'Administrative outcomes (exhausted, cancelled, error by deadline) of those of the tasks that have none; which they were. Their queue messages are the caller''s to clear.';
+comment on function muster.end_tasks is 'Administrative outcomes (exhausted, cancelled, error by deadline) of those of the tasks that have none; which they were. what: the action of the audit link. Their queue messages are the caller''s to clear.';
 
 create function muster.end_task(of_task uuid, with_result text, why_code text, why text) returns boolean
     language plpgsql volatile security definer set search_path = pg_catalog, muster
     as $$
 begin
-    if muster.end_tasks(array[of_task], with_result, why_code, why, 'dispatcher') = '{}' then
+    if muster.end_tasks(array[of_task], with_result, why_code, why, 'dispatcher', 'give up') = '{}' then
         return false;
     end if;
     perform muster.rides_done(array[of_task]);
@@ -243,6 +250,7 @@ create function muster.recount_stages() returns int
     as $$
 declare
     mended int;
+    ended uuid[];
 begin
     perform from muster.job_progress where finished_at is null order by job_id for update; -- what is counted below stands still
     with truth as (
@@ -257,7 +265,11 @@ begin
     update muster.job_progress p set done = x.done, bad = x.bad
     from truth x where p.job_id = x.job_id and p.finished_at is null and (p.done, p.bad) is distinct from (x.done, x.bad);
     get diagnostics mended = row_count;
-    perform muster.stage_events(array(select muster.stage_finish(array(select job_id from muster.job_progress where finished_at is null))));
+    ended := array(select muster.stage_finish(array(select job_id from muster.job_progress where finished_at is null)));
+    if ended <> '{}' then
+        perform muster.stage_events(ended);
+        perform muster.audit_append('dispatcher', 'recount', null, '[' || muster.stage_sealed(ended) || ']');
+    end if;
     if mended > 0 then
         perform muster.repaired(array['stage_recounted'], array[mended]);
     end if;

@@ -212,7 +212,6 @@ revoke all on all functions in schema muster from public;
 grant select on all tables in schema report to muster_reporter, muster_auditor;
 alter default privileges in schema report grant select on tables to muster_reporter, muster_auditor;
 grant usage on schema muster to muster_auditor;
-grant execute on function muster.audit_broken to muster_auditor;
 grant execute on function muster.rule_status, muster.counts to muster_reporter, muster_auditor;
 grant select on muster.audit, muster.quarantine, muster.outcome_conflict, muster.late_result, muster.rejection to muster_auditor;
 grant execute on function muster.lock_key, muster.lock_take, muster.lock_beat, muster.lock_stale, muster.lock_end to muster_dispatcher, muster_recorder;

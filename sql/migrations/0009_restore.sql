@@ -251,18 +251,15 @@ begin
             array_agg(trace_id order by o), array_agg(no::int order by o), array_agg(job order by o),
             array_agg('muster.task.' || queue || '.' || priority || '.' || job order by o),
             array_agg(muster.ride_bytes(job, 1, false, queue, priority, terms, array[task]) order by o),
-            array_agg(sha256(terms) order by o), array_agg(terms order by o), '{}', null, '{}', who)
+            array_agg(sha256(terms) order by o), array_agg(terms order by o), '{}', null, '{}', who, 'resubmit', array_agg(at order by o))
         from (select r.*, convert_from(terms, 'UTF8')::json as t, row_number() over (order by o) as no
               from resubmit_row r where r.state = 'missing' and r.actor = who) as x;
     end loop;
     if not dry_run and exists (select from resubmit_row where state = 'missing') then
-        update muster.job j set submitted_at = x.at from resubmit_row x where x.state = 'missing' and j.job_id = x.job;
         update resubmit_row set state = 'resubmitted' where state = 'missing';
         perform muster.event_row('operator.resubmitted', muster.event_json('jobs_resubmitted', null, null, ',"jobs":' || count(*)))
         from resubmit_row where state = 'resubmitted';
         perform pg_notify('muster_outbox', '');
-        perform muster.audit_append('operator', 'resubmit', '[' || string_agg('["job","' || job || '","' || encode(sha256(task), 'hex') || '"]', ',' order by o) || ']')
-        from resubmit_row where state = 'resubmitted';
     end if;
     -- whose submission lives on as another job is of no use to anybody: that one computes its own results
     if not dry_run and exists (select from resubmit_row where state = 'replaced') then
@@ -272,7 +269,7 @@ begin
         select string_agg('["quarantine","' || created || '/' || sequence || '/' || index || '","' || encode(sha256(bytes), 'hex') || '"]', ',' order by created, sequence, index)
         into dropped from gone;
         if dropped is not null then
-            perform muster.audit_append('operator', 'drop replaced', '[' || dropped || ']');
+            perform muster.audit_append('operator', 'drop replaced', null, '[' || dropped || ']');
         end if;
     end if;
     return query select x.job, x.key, x.state, x.other from resubmit_row x order by x.o;

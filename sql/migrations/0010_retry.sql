@@ -67,8 +67,8 @@ begin
     perform muster.event_row('operator.policy_changed', muster.event_json('operator_policy_changed', null, null,
         ',"key":' || to_json(of_key)::text));
     perform pg_notify('muster_outbox', '');
-    perform muster.audit_append('bucket', 'policy', '[["policy",' || to_json(of_key)::text || ',"'
-        || encode(sha256(convert_to(coalesce(document::text, ''), 'UTF8')), 'hex') || '"]]');
+    perform muster.audit_append(coalesce(document ->> 'actor', 'bucket'), 'policy', document ->> 'reason', '[["policy",'
+        || to_json(of_key)::text || ',"' || encode(sha256(convert_to(coalesce(document::text, ''), 'UTF8')), 'hex') || '"]]');
     return 'taken';
 end
 $$;
@@ -443,7 +443,8 @@ begin
         next_body := muster.retried_body(r.body, r.task_id, next_id, r.job_id);
         insert into muster.task (task_id, job_id, stage, attempt, shard_index, body, task_digest, queue, priority, n, retry_of)
         values (next_id, r.job_id, r.stage, r.attempt + 1, r.shard_index, next_body, sha256(next_body), r.queue, r.priority,
-                (rate is null and not held)::int, r.task_id);
+                (rate is null and not held)::int, r.task_id)
+        returning concat_ws(',', rows, muster.sealed('task', task_id::text, muster.seal(task))) into rows;
         if rate is null and not held then
             insert into muster.outbox (ride_id, n, kind, subject, message_id, members, bytes, trace_id)
             values (next_id, 1, 'task', 'muster.task.' || r.queue || '.' || r.priority || '.' || next_id, next_id || ':1', array[next_id],
@@ -457,7 +458,6 @@ begin
         on conflict (job_id) do update set done = p.done - 1, bad = p.bad - 1, finished_at = null, result = null, reason = null;
         made := made || next_id;
         events := concat_ws(',', events, muster.event_json('job_retried', r.job_id, next_id, ',"retry_of":"' || r.task_id || '"'));
-        rows := concat_ws(',', rows, '["task","' || next_id || '","' || encode(sha256(next_body), 'hex') || '"]');
     end loop;
     if one is not null and refused > 0 then
         return muster.refusal('conflict', 'the job was cancelled: submit it again', '/task_id');
@@ -467,7 +467,7 @@ begin
         where key = any (array(select 'job.' || j.job_id from muster.job j where j.job_id = any (jobs) and not j.cancelled));
         perform muster.event_row('job.retried', events);
         perform pg_notify('muster_outbox', '');
-        perform muster.audit_append(who, 'retry: ' || (q ->> 'reason'), '[' || rows || ']');
+        perform muster.audit_append(who, 'retry', q ->> 'reason', '[' || rows || ']');
     end if;
     return json_build_object('ok', true, 'dry_run', false, 'matched', cardinality(dead), 'done', cardinality(made), 'refused', refused,
                              'more', more, 'ids', to_json(made[1:20]))::text;

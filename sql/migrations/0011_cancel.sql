@@ -31,7 +31,7 @@ declare
 begin
     ended := muster.end_tasks(array(select a.task_id from muster.any_task a where a.job_id = any (jobs)
                                     and (select true from muster.outcome p where p.task_id = a.task_id) is null),
-                              with_result, why_code, why, who);
+                              with_result, why_code, why, who, case with_result when 'cancelled' then 'cancel' else why_code end);
     -- a bundle is younger than its tasks by no more than a commit; what is not found here the reconciler finds
     touched := array(
         select o.ride_id from muster.outbox o where o.kind = 'task' and o.ride_id = any (ended)

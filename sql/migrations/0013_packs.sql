@@ -13,7 +13,7 @@ begin
     perform muster.event_row('operator.pack_refused', muster.event_json('operator_pack_refused', null, null,
         ',"key":' || to_json(of_key)::text || ',"code":' || to_json(why_code)::text || ',"message":' || to_json(why)::text));
     perform pg_notify('muster_outbox', '');
-    perform muster.audit_append('dispatcher', 'pack refuse', '[["rejection","' || id || '","' || encode(sha256(bytes), 'hex') || '"]]');
+    perform muster.audit_append('dispatcher', 'pack refuse', why_code, '[' || muster.sealed('rejection', id::text, sha256(bytes)) || ']');
 end
 $$;
 comment on function muster.pack_refused is 'A pack in the bucket that is not taken: a row with its bytes, an event, a link of the audit trail.';

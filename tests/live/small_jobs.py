@@ -41,7 +41,7 @@ def log_of(program):
 def check_sound(site):
     """Nothing contradicts, nothing is out of balance, nothing waits."""
     assert site.value("select count(*) from muster.outcome_conflict") == "0"
-    assert site.value("select muster.audit_broken()") == ""
+    assert site.value("select min(seq) from report.audit_verify()") == ""
     assert site.sql("select job_id from report.reconciliation where not balanced") == []
     wait_until(lambda: site.nats.stream("MUSTER_TASKS")["messages"] == 0 and
                site.value("select count(*) from muster.outbox where kind = 'task'") == "0", 30, "an empty queue")

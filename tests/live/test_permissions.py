@@ -173,7 +173,7 @@ def with_the_rights_of_their_roles_programs_do_all_their_work(site):
     dispatcher.publish(f"$KV.muster_state.{done}", "{}")
     dispatcher.publish("$JS.API.CONSUMER.DELETE.MUSTER_TASKS.w-default-low")
     dispatcher.flush()
-    told = lambda: {e for r in site.sql("select reason from muster.audit where actor = 'reconciler'") for e in r}
+    told = lambda: {e for r in site.sql("select action from muster.audit where actor = 'reconciler'") for e in r}
     wait_until(lambda: "republish" in told(), 30, "a task that is published again")
     stats = dispatcher.subscribe("_INBOX_dispatcher.stats")
 

@@ -79,8 +79,8 @@ def tasks_that_are_published_again_are_told_with_their_ids(site):
     data = _stats(site)
     assert data["leading"] and data["repairs"]["tasks_republished"] == 30 and data["repairs"]["packs_written"] == 0, data
     assert data["database"]["outcome_conflict"] == 0 and "outbox_unpublished" in data["database"], data
-    links = site.sql("select body from muster.audit where reason = 'republish'")
-    assert sum(len(json.loads(r[0])) for r in links) == 30 and site.value("select muster.audit_broken()") == "", links
+    links = site.sql("select body from muster.audit where action = 'republish'")
+    assert sum(len(json.loads(r[0])) for r in links) == 30 and site.value("select min(seq) from report.audit_verify()") == "", links
     site.worker("a1")
     _done(site, 30)
     events.close()
@@ -94,7 +94,7 @@ def no_more_is_published_again_in_a_second_than_may_be(site):
     _queued(site, 3)
     _lose_queue(site)
     _queued(site, 60)  # alone, whatever they rode in before
-    rows = site.sql("select extract(epoch from at - min(at) over ()), body from muster.audit where reason = 'republish' order by seq")
+    rows = site.sql("select extract(epoch from at - min(at) over ()), body from muster.audit where action = 'republish' order by seq")
     sofar = 0
     for at, body in rows:
         sofar += len(json.loads(body))
@@ -156,7 +156,7 @@ def repairs_wait_for_the_broker_and_pile_up_no_rows(site):
     assert site.nats.api("STREAM.DELETE.MUSTER_EVENTS")["success"]  # nobody takes events
     _lose_queue(site)
     wait_until(lambda: _stats(site)["repairs"]["tasks_republished"] == 40, 30, "repairs")
-    passes = int(site.value("select count(*) from muster.audit where reason = 'republish'"))
+    passes = int(site.value("select count(*) from muster.audit where action = 'republish'"))
     rows = lambda: int(site.value("select count(*) from muster.outbox where subject = 'muster.event.operator.repaired'"))
     assert rows() <= passes, (rows(), passes)
     site.halt("nats")

@@ -200,3 +200,25 @@ def plan_of(shards, records_each=10, digest="whole"):
     return {"size": shards * 100, "digest": sha(digest).hex(), "records": shards * records_each, "shard_bytes": 100,
             "shards": [{"from": i * 100, "to": (i + 1) * 100, "first_record": i * records_each + 1, "first_line": i * records_each + 2,
                         "records": records_each, "digest": sha(f"shard {i}").hex()} for i in range(shards)]}
+
+
+def _micros(stamp):
+    """What PostgreSQL sends for a time stamp: microseconds since 2000, 8 bytes."""
+    return int(stamp).to_bytes(8, "big", signed=True)
+
+
+def link_hash(previous, link):
+    """The hash of an audit link as its documentation says it, by another hand than the SQL."""
+    data = previous + link["seq"].to_bytes(8, "big") + _micros(link["at"]) + _micros(link["began_at"])
+    for text in (link["actor"], link["action"], link["reason"]):
+        data += b"" if text is None else b"%d:" % len(text.encode()) + text.encode()
+    return sha(data + link["body"].encode())
+
+
+def trail(db, where="true"):
+    """Links of the audit trail; times as microseconds since 2000."""
+    micros = "(extract(epoch from {} - '2000-01-01 00:00:00+00') * 1000000)::bigint"
+    rows = db.rows(f"""select seq, {micros.format("at")}, {micros.format("began_at")}, actor, action, reason, body,
+                       encode(previous, 'hex'), encode(hash, 'hex') from muster.audit where {where} order by seq""")
+    return [{"seq": int(r[0]), "at": int(r[1]), "began_at": int(r[2]), "actor": r[3], "action": r[4], "reason": r[5], "body": r[6],
+             "previous": bytes.fromhex(r[7]), "hash": bytes.fromhex(r[8])} for r in rows]

@@ -95,8 +95,8 @@ def a_pack_that_is_refused_in_its_bucket_is_a_row_an_event_and_a_link(world):
     assert world.db.rows("select source, subject, code, message, pointer, body from muster.rejection") == \
         [["packs", "$KV.muster_packs.p.1.0.0", "invalid", "no rules", "/rules", "\\x78"]]
     assert world.db.rows("select subject from muster.outbox") == [["muster.event.operator.pack_refused"]]
-    assert world.db.one("select count(*) from muster.audit where reason = 'pack refuse'") == "1"
-    assert world.db.one("select muster.audit_broken()") is None
+    assert world.db.one("select count(*) from muster.audit where action = 'pack refuse'") == "1"
+    assert world.db.one("select min(seq) from report.audit_verify()") is None
 
 
 def a_loose_version_is_the_highest_one_by_numbers(world):

@@ -115,8 +115,8 @@ def a_retry_is_a_new_task_of_the_same_job_with_the_same_pins(world):
                     + b',"tasks":[' + task.body + b"]}")
     assert world.db.rows("select attempt, n, retry_of from muster.task") == [["2", "1", job.id]]
     assert [(e["job_id"], e["task_id"], e["retry_of"]) for e in _events(world, "job.retried")] == [(job.id, task.id, job.id)]
-    assert world.db.rows("select actor, reason from muster.audit order by seq desc limit 1") == [["test", "retry: the file is there now"]]
-    assert world.db.one("select muster.audit_broken()") is None
+    assert world.db.rows("select actor, action, reason from muster.audit order by seq desc limit 1") == [["test", "retry", "the file is there now"]]
+    assert world.db.one("select min(seq) from report.audit_verify()") is None
 
 
 def a_job_of_one_task_counts_its_retry_and_not_what_it_replaced(world):
@@ -329,7 +329,7 @@ def a_cancelled_job_of_one_task_is_done(world):
     assert _report(world, job)[:3] == ["cancelled", "cancelled", "operator"]
     assert [(e["job_id"], e["result"], e["type"]) for e in _events(world, "job.cancelled")] == \
         [(job.id, "cancelled", "io.muster.event.v1.job_cancelled")]
-    assert world.db.rows("select actor, reason from muster.audit order by seq desc limit 1") == [["anna", "cancelled: wrong file"]]
+    assert world.db.rows("select actor, action, reason from muster.audit order by seq desc limit 1") == [["anna", "cancel", "wrong file"]]
     assert stream.record(world.db, [stream.outcome(job)]) == {"late": 1}
     assert world.db.rows("select result from muster.outcome") == [["cancelled"]]
 
@@ -599,7 +599,7 @@ def an_edit_of_the_bucket_comes_into_force(world):
     assert _seen(world, "queue.aml", '{"a":1}', 3) == "same"
     assert _seen(world, "queue.aml", '{"a":2}', 5) == "taken"
     assert world.db.rows("select value, actor, sequence from muster.policy") == [['{"a": 2}', "bucket", "5"]]
-    assert world.db.rows("select reason from muster.audit") == [["policy"], ["policy"]]
+    assert world.db.rows("select actor, action from muster.audit") == [["bucket", "policy"], ["bucket", "policy"]]
     assert _seen(world, "queue.aml", None, 6, present=False) == "taken" and world.db.rows("select * from muster.policy") == []
 
 

@@ -16,6 +16,7 @@ import promises_restore
 import promises_schema
 import promises_space
 import promises_stages
+import promises_tampering
 import promises_verify
 from cluster import Cluster, server_programs
 
@@ -36,7 +37,7 @@ def main():
         print("no PostgreSQL server is installed")
         return 77
     modules = (promises_schema, promises_accept, promises_clock, promises_operate, promises_reads, promises_record, promises_space, promises_stages,
-               promises_restore, promises_verify)
+               promises_restore, promises_tampering, promises_verify)
     tests = [(name, f) for module in modules
              for name, f in vars(module).items()
              if callable(f) and name.islower() and getattr(f, "__module__", "") == module.__name__ and not name.startswith("_")]
