@@ -101,6 +101,7 @@ enum cli_exit cli_check(struct cli *cli);
 enum cli_exit cli_db(struct cli *cli);
 enum cli_exit cli_dead(struct cli *cli);
 enum cli_exit cli_dev(struct cli *cli);
+enum cli_exit cli_maintain(struct cli *cli); /* `db maintain` */
 enum cli_exit cli_pack(struct cli *cli);
 enum cli_exit cli_permissions(struct cli *cli);
 enum cli_exit cli_resubmit(struct cli *cli); /* `db resubmit` */

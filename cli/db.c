@@ -8,12 +8,15 @@ enum cli_exit cli_db(struct cli *cli)
     struct mu_error err = {0};
     bool migrate = cli->argc == 1 && mu_span_is(mu_span_of(cli->argv[0]), "migrate");
     bool resubmit = cli->argc >= 1 && mu_span_is(mu_span_of(cli->argv[0]), "resubmit");
-    if (!migrate && !resubmit && !(cli->argc == 1 && mu_span_is(mu_span_of(cli->argv[0]), "status")))
-        return cli_usage("db wants `migrate`, `status` or `resubmit`");
+    bool maintain = cli->argc >= 1 && mu_span_is(mu_span_of(cli->argv[0]), "maintain");
+    if (!migrate && !resubmit && !maintain && !(cli->argc == 1 && mu_span_is(mu_span_of(cli->argv[0]), "status")))
+        return cli_usage("db wants `migrate`, `status`, `maintain` or `resubmit`");
     if (!cli->config.postgres_conninfo || !cli->config.postgres_conninfo[0])
         return cli_usage("no database: set postgres.conninfo in the configuration, or MUSTER_POSTGRES_CONNINFO");
     if (resubmit)
         return cli_resubmit(cli);
+    if (maintain)
+        return cli_maintain(cli);
     MU_AUTO(mu_migrations_free) struct mu_migrations list = {0};
     bool done = migrate ? mu_migrate(cli->config.postgres_conninfo, cli->config.data_migrations, &list, &err)
                         : mu_migrate_status(cli->config.postgres_conninfo, cli->config.data_migrations, &list, &err);

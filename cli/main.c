@@ -11,11 +11,11 @@
 
 static const struct cli_verb verbs[] = {
     {"agents", "[AGENT]", "the agents of the registry, and how long ago each was heard", cli_agents, 0},
-    {"audit", "verify [--from SEQ] [--to SEQ]", "does the audit trail hold, link by link; status 1 if not", cli_audit, 0},
+    {"audit", "verify [--from SEQ] [--to SEQ] [--heads FILE] [--events]", "is all as it was written: the audit trail, and the rows that it names; status 1 if not", cli_audit, 0},
     {"cancel", "JOB… | --filter KEY=VALUE… --reason WHY [--dry-run]", "cancel jobs that are queued or running", cli_cancel, 0},
     {"check", "FILE | - --pack P [--as-of DAY] [--param NAME=VALUE]…", "run a pack over a file, without any server; status 1 if there are findings", cli_check,
      CLI_LINES | CLI_SHEET},
-    {"db", "migrate|status|resubmit", "the database: bring its schema up to date, show where it stands; after a restore, resubmit", cli_db, 0},
+    {"db", "migrate|status|maintain|resubmit", "the database: its schema, its partitions; after a restore, resubmit", cli_db, 0},
     {"dead", "ls | show TASK | retry TASK… --reason WHY [--rate N]", "tasks that ended without a verdict; also by --filter KEY=VALUE", cli_dead, 0},
     {"dev", "[--workers N] [--dir DIR] [--keep]", "a private broker, database and agents until Ctrl-C", cli_dev, 0},
     {"pack", "lint|test|show|load|diff PACK…", "rule packs: find their mistakes, run their cases, look, load, compare", cli_pack, 0},
@@ -38,6 +38,9 @@ static void help(void)
          "\nverbs:");
     for (size_t i = 0; i < MU_COUNT(verbs); i++)
         printf("  %-11s %s%*s %s\n", verbs[i].name, verbs[i].arguments, 57 - cli_width(verbs[i].arguments), "", verbs[i].sentence);
+    puts("\n  muster db maintain [--dry-run]\n"
+         "      what the leader does every hour: partitions are made ahead; those whose time is over (retention.* of the settings)\n"
+         "      are taken out, and dropped after retention.grace. By hand there is no limit of time. --dry-run shows what would go");
     puts("\n  muster db resubmit [--since TIME] [--dry-run]\n"
          "      after the database came back at an older state: stores the jobs that it does not know any more again, under\n"
          "      their old ids, from the job.accepted events that the broker has, and records the results that were put aside\n"

@@ -2,6 +2,7 @@
 #include "leader.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "heads.h"
 #include "leftovers.h"
 #include "operate.h"
 #include "outside/lock.h"
@@ -11,6 +12,7 @@
 #include "publish.h"
 #include "reconcile.h"
 #include "resolve.h"
+#include "retention.h"
 #include "setback.h"
 #include "space.h"
 #include "statements.h"
@@ -44,7 +46,8 @@ struct leader {
     struct stray stray;
     struct policies policies;
     struct packs packs;
-    int64_t packs_ms;
+    struct heads heads;
+    int64_t packs_ms, heads_ms;
     uint64_t packs_generation; /* of the bus, when the bucket of packs was last made equal to its table */
     char created[40];      /* of MUSTER_TASKS, as last seen: another one means that the store was wiped */
 };
@@ -63,6 +66,7 @@ bool leader_new(struct leader **out, struct dispatcher *d, struct mu_error *err)
     l->stray.d = d;
     l->policies.d = d;
     l->packs.d = d;
+    l->heads.d = d;
     *out = l;
     return true;
 }
@@ -190,6 +194,23 @@ static bool replay(struct leader *l, struct mu_error *err)
     return true;
 }
 
+/* A partition a turn, so that the beat goes on. */
+static bool keep_house(struct leader *l, int64_t now, int64_t *next_ms, struct mu_error *err)
+{
+    bool again = false;
+    if (!due(&l->maintain_ms, MAINTAIN_MS, now, next_ms))
+        return true;
+    if (!retention_look(l->d, &again, err)) {
+        l->maintain_ms = now + TRY_MS;
+        return false;
+    }
+    if (again) {
+        l->maintain_ms = now;
+        *next_ms = 0;
+    }
+    return true;
+}
+
 /* Who cannot reach the broker leaves the duty to one who can. */
 static void look_at_broker(struct leader *l, int64_t now)
 {
@@ -214,7 +235,9 @@ bool leader_step(struct leader *l, int64_t *next_ms, struct mu_error *err)
         return true;
     if (due(&l->beat_ms, BEAT_MS, now, next_ms) && !mu_lock_beat(&l->lock, l->d->store, l->d->args, err))
         return false;
-    if (due(&l->maintain_ms, MAINTAIN_MS, now, next_ms) && !mu_store_run(l->d->store, SQL_MAINTAIN, NULL, NULL, err))
+    if (!keep_house(l, now, next_ms, err))
+        return false;
+    if (due(&l->heads_ms, l->d->config->audit_head_every_ms, now, next_ms) && !heads_note(&l->heads, err))
         return false;
     if (due(&l->replay_ms, RARELY * pass_ms, now, next_ms) && !replay(l, err))
         return false;

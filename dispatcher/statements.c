@@ -55,5 +55,10 @@ const struct mu_statement dispatcher_statements[SQL_COUNT] = {
     [SQL_POLICY_MISSING] = {"policy missing", "select muster.policy_missing($1)"},
     [SQL_POLICY_UNWRITTEN] = {"policy unwritten", "select key, value from muster.policy_unwritten($1::int)"},
     [SQL_POLICY_WRITTEN] = {"policy written", "select muster.policy_written($1::text, $2::text, $3::bigint)"},
+    [SQL_AUDIT_HEAD] = {"audit head", "select seq, encode(hash, 'hex'), at from muster.audit_head_publish($1::bigint)"},
+    [SQL_RETENTION_SET] = {"retention set", "select muster.retention_set($1::bigint, $2::bigint, $3::bigint, $4::bigint, $5::bigint)"},
+    [SQL_RETIRE_NEXT] = {"retire next", "select muster.retire_next('dispatcher')"},
+    [SQL_RETIRE_EVENTS] = {"retire events", "select muster.retire_events('dispatcher', $1::int)"},
+    [SQL_DROP_NEXT] = {"drop next", "select muster.drop_next('dispatcher')"},
     [SQL_POSITIONS] = {"positions", "select created, sequence from muster.positions() limit 1"},
 };

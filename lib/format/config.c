@@ -44,7 +44,8 @@ static bool parse_unit(struct mu_span text, enum mu_key_type type, int64_t *out)
 {
     static const struct { const char *name; enum mu_key_type type; int64_t factor; } units[] = {
         {"ms", MU_KEY_DURATION, 1}, {"s", MU_KEY_DURATION, 1000}, {"m", MU_KEY_DURATION, 60000},
-        {"h", MU_KEY_DURATION, 3600000}, {"d", MU_KEY_DURATION, 86400000}, {"", MU_KEY_SIZE, 1},
+        {"h", MU_KEY_DURATION, 3600000}, {"d", MU_KEY_DURATION, 86400000},
+        {"w", MU_KEY_DURATION, 604800000}, {"y", MU_KEY_DURATION, INT64_C(31622400000)}, {"", MU_KEY_SIZE, 1},
         {"KiB", MU_KEY_SIZE, 1024}, {"MiB", MU_KEY_SIZE, 1048576}, {"GiB", MU_KEY_SIZE, 1073741824},
         {"TiB", MU_KEY_SIZE, INT64_C(1099511627776)},
     };
@@ -77,7 +78,7 @@ static bool set_number(struct mu_config *c, const struct mu_key *key, struct mu_
     if (!readable)
         return wrong(key, text, key->type == MU_KEY_INT ? "want a whole number"
                                 : key->type == MU_KEY_SIZE ? "want a size like 64KiB, 8MiB or 4GiB"
-                                                           : "want a time like 500ms, 10s, 5m or 1h", err);
+                                                           : "want a time like 500ms, 10s, 5m, 1h, 90d or 7y", err);
     if (value < key->least || value > key->most) {
         snprintf(want, sizeof(want), "want %lld to %lld%s", (long long)key->least, (long long)key->most,
                  key->type == MU_KEY_SIZE ? " bytes" : key->type == MU_KEY_DURATION ? " ms" : "");
@@ -366,7 +367,8 @@ static void add_limit(struct mu_text *out, const struct mu_key *key, int64_t val
 {
     static const struct { int64_t factor; const char *unit; } sizes[] = {
         {INT64_C(1099511627776), "TiB"}, {1073741824, "GiB"}, {1048576, "MiB"}, {1024, "KiB"}, {1, ""}};
-    static const struct { int64_t factor; const char *unit; } times[] = {{3600000, "h"}, {1000, "s"}, {1, "ms"}};
+    static const struct { int64_t factor; const char *unit; } times[] = {
+        {INT64_C(31622400000), "y"}, {86400000, "d"}, {3600000, "h"}, {1000, "s"}, {1, "ms"}};
     if (key->type == MU_KEY_SIZE && value)
         for (size_t i = 0; i < MU_COUNT(sizes); i++)
             if (value % sizes[i].factor == 0) {

@@ -43,6 +43,9 @@ struct mu_config {
     int64_t dispatcher_commit_jobs;                           /* most jobs in one commit */
     int64_t dispatcher_bundle_tasks, dispatcher_bundle_bytes; /* 1 task: no bundles */
     int64_t dispatcher_reconcile_ms, dispatcher_republish_rate; /* pause between passes; messages a second */
+    int64_t audit_head_every_ms;
+    char *audit_head_file;                                    /* "": heads of the audit trail go out as events only */
+    int64_t retention_outcomes_ms, retention_findings_ms, retention_audit_ms, retention_events_ms, retention_grace_ms; /* 0: for ever */
     /* streams */
     int64_t stream_intake_bytes, stream_tasks_bytes, stream_results_bytes, stream_partials_bytes,
         stream_events_bytes, bucket_state_bytes, bucket_agents_bytes, bucket_packs_bytes, bucket_policy_bytes;

@@ -11,10 +11,15 @@
 #define GIB (INT64_C(1024) * 1024 * 1024)
 #define SECOND INT64_C(1000)
 #define HOUR (INT64_C(3600) * 1000)
+#define DAY (24 * HOUR)
+#define YEAR (366 * DAY)
 
 const struct mu_key mu_config_keys[] = {
     {"agent.id", MU_KEY_TEXT, AT(agent_id), "", 0, 63, "name of this agent; default: host and process id"},
     {"agent.type", MU_KEY_TEXT, AT(agent_type), "general", 1, 63, "label of this agent; routing is by queue"},
+    {"audit.head_every", MU_KEY_DURATION, AT(audit_head_every_ms), "1m", SECOND, DAY, "how often the head of the audit trail is noted outside of the database"},
+    {"audit.head_file", MU_KEY_TEXT, AT(audit_head_file), "", 0, 4095,
+     "file to which the dispatcher appends heads, a JSON document a line: on storage that who rules the database cannot write; default: events only"},
     {"bucket.agents_bytes", MU_KEY_SIZE, AT(bucket_agents_bytes), "64MiB", MIB, 64 * GIB, "max_bytes of the registry"},
     {"bucket.packs_bytes", MU_KEY_SIZE, AT(bucket_packs_bytes), "64MiB", MIB, 64 * GIB, "max_bytes of the packs in force"},
     {"bucket.policy_bytes", MU_KEY_SIZE, AT(bucket_policy_bytes), "16MiB", MIB, 64 * GIB, "max_bytes of the policies"},
@@ -53,6 +58,13 @@ const struct mu_key mu_config_keys[] = {
     {"queues.names", MU_KEY_LIST, AT(queues), "default", 1, 63, "the queues that exist"},
     {"recorder.batch_bytes", MU_KEY_SIZE, AT(recorder_batch_bytes), "2MiB", MIB, 64 * MIB, "most bytes of results in one commit"},
     {"recorder.batch_messages", MU_KEY_INT, AT(recorder_batch_messages), "5000", 1, 5000, "most result messages in one commit"},
+    {"retention.audit", MU_KEY_DURATION, AT(retention_audit_ms), "7y", 0, 1000 * YEAR,
+     "how long the audit trail is kept, and as long as what it speaks of is; 0: for ever"},
+    {"retention.events", MU_KEY_DURATION, AT(retention_events_ms), "90d", 0, 1000 * YEAR, "how long refused submissions and late results are kept; 0: for ever"},
+    {"retention.findings", MU_KEY_DURATION, AT(retention_findings_ms), "2y", 0, 1000 * YEAR, "how long findings are kept; 0: for ever"},
+    {"retention.grace", MU_KEY_DURATION, AT(retention_grace_ms), "30d", 0, 10 * YEAR,
+     "how long a partition that was taken out waits in schema muster_retired before it is dropped"},
+    {"retention.outcomes", MU_KEY_DURATION, AT(retention_outcomes_ms), "7y", 0, 1000 * YEAR, "how long jobs, tasks, outcomes and counters are kept; 0: for ever"},
     {"source.buckets", MU_KEY_LIST, AT(source_buckets), "muster_sources", 1, 63, "buckets of the NATS object store from which object: sources may be read"},
     {"source.max_bytes", MU_KEY_SIZE, AT(source_max_bytes), "64GiB", KIB, 1024 * 1024 * GIB, "most bytes that a source may have by http: or once it is unpacked"},
     {"source.window_bytes", MU_KEY_SIZE, AT(source_window_bytes), "32MiB", KIB, 2 * GIB, "most memory that zstd data may ask for as its window"},

@@ -7,7 +7,7 @@
 
 enum mu_key_type {
     MU_KEY_BOOL,
-    MU_KEY_DURATION, /* 500ms, 10s, 5m, 1h; kept in milliseconds */
+    MU_KEY_DURATION, /* 500ms, 10s, 5m, 1h, 90d, 4w, 7y (of 366 days); kept in milliseconds */
     MU_KEY_INT,
     MU_KEY_LIST,     /* of texts; limits are lengths of an element */
     MU_KEY_SECRET,   /* a text that is never shown */

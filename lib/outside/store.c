@@ -35,8 +35,8 @@ bool store_fault(struct mu_error *err, struct mu_store *s, const PGresult *resul
     enum mu_fault fault = state ? fault_of(state) : MU_UNAVAILABLE;
     size_t len = strcspn(text ? text : "", "\n");
     bool again = state && strncmp(state, "40", 2) == 0, refused = state && strcmp(state, "42501") == 0;
-    bool timed_out = state && strcmp(state, "57014") == 0;
-    mu_fail_code(err, fault, again ? "again" : timed_out ? "timed_out" : refused ? "permission" : "", "%s: %.*s%s%s%s", what, (int)len,
+    bool timed_out = state && strcmp(state, "57014") == 0, locked = state && strcmp(state, "55P03") == 0;
+    mu_fail_code(err, fault, again ? "again" : timed_out ? "timed_out" : locked ? "locked" : refused ? "permission" : "", "%s: %.*s%s%s%s", what, (int)len,
                  text && len ? text : "no reason given", state ? " (" : "", state ? state : "", state ? ")" : "");
     if (state && strcmp(state, "25006") == 0) /* read-only: the next session finds the primary, or waits for it */
         store_give_up(s);

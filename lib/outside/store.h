@@ -75,7 +75,7 @@ bool mu_row_bool(const struct mu_rows *r, size_t row, int column);
 MU_MUST bool mu_row_id(const struct mu_rows *r, size_t row, int column, struct mu_id *out);
 
 /* Runs one statement. *rows may be NULL if not wanted. MU_UNAVAILABLE with code "again": a serialization failure or a
- * deadlock, the same transaction once more may succeed at once; code "timed_out": the server has cancelled it. A lost connection during COMMIT is MU_UNAVAILABLE with code
+ * deadlock, the same transaction once more may succeed at once; code "timed_out": the server has cancelled it; "locked": it waited for a lock for too long. A lost connection during COMMIT is MU_UNAVAILABLE with code
  * "commit_unknown": the caller reads back before it answers. Reconnecting is mu_store_reconnect, by the program's
  * loop. */
 MU_MUST bool mu_store_run(struct mu_store *s, int statement, const struct mu_args *args, struct mu_rows **rows,

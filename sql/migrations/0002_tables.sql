@@ -300,6 +300,27 @@ create table muster.audit_tail (
 );
 comment on table muster.audit_tail is 'The last links of muster.audit, so that the next one is appended without a look into its partitions. Older rows go.';
 
+create table muster.purge (
+    purge_id uuid primary key,
+    partition text not null,
+    parent text not null,
+    low uuid,
+    high uuid,
+    last_seq bigint,
+    last_hash bytea,
+    row_count bigint not null,
+    byte_count bigint not null,
+    policy text not null,
+    purged_by text not null default session_user,
+    purged_at timestamptz not null default now(),
+    dropped_at timestamptz,
+    restored_at timestamptz
+);
+comment on table muster.purge is 'Purge certificates: what was taken out, by which policy, when. The audit trail seals them.';
+comment on column muster.purge.low is 'Of tables that are cut by id: the first id of what is gone, and the first behind it.';
+comment on column muster.purge.last_seq is 'Of the audit trail: the last link that is gone, and its hash, which the next one names.';
+comment on column muster.purge.restored_at is 'When the partition was put back; null: it was not.';
+
 -- ---- partitions, made ahead ----
 
 create table muster.job_default partition of muster.job default;
@@ -311,6 +332,7 @@ create table muster.audit_default partition of muster.audit default;
 
 create table muster.partitioned (
     parent text primary key,
+    relation regclass not null,
     key text not null,
     is_id boolean not null,
     span text not null check (span in ('month', 'quarter')),
@@ -320,9 +342,9 @@ comment on table muster.partitioned is 'The tables that are cut by time, and how
 comment on column muster.partitioned.span is 'Quarters: a statement that cannot tell which partition it needs takes a lock on each, and seven years of weeks would fill the lock table of a server as it comes.';
 comment on column muster.partitioned.is_id is 'The key is an id, whose first bits are a time; else a time.';
 comment on column muster.partitioned.ahead is 'So many partitions are made ahead.';
-insert into muster.partitioned (parent, key, is_id, span, ahead) values
-    ('job', 'job_id', true, 'quarter', 2), ('task', 'task_id', true, 'quarter', 2), ('outcome', 'task_id', true, 'quarter', 2),
-    ('tally', 'tally_id', true, 'quarter', 2), ('finding', 'finding_id', true, 'quarter', 2), ('audit', 'at', false, 'quarter', 2);
+insert into muster.partitioned (parent, relation, key, is_id, span, ahead) values
+    ('job', 'muster.job', 'job_id', true, 'quarter', 2), ('task', 'muster.task', 'task_id', true, 'quarter', 2), ('outcome', 'muster.outcome', 'task_id', true, 'quarter', 2),
+    ('tally', 'muster.tally', 'tally_id', true, 'quarter', 2), ('finding', 'muster.finding', 'finding_id', true, 'quarter', 2), ('audit', 'muster.audit', 'at', false, 'quarter', 2);
 
 create function muster.partition_make(p muster.partitioned, low_at timestamptz, high_at timestamptz) returns boolean
     language plpgsql volatile security definer set search_path = pg_catalog, muster
@@ -460,6 +482,19 @@ create function muster.seal(r muster.finding) returns bytea
                                   r.recorded_at)))
     $$;
 comment on function muster.seal(muster.finding) is 'Digest of a finding: all of it.';
+
+create function muster.seal(r muster.purge) returns bytea
+    language sql stable parallel safe
+    as $$
+    select sha256(record_send(row(r.purge_id, r.partition, r.parent, r.low, r.high, r.last_seq, r.last_hash, r.row_count, r.byte_count,
+                                  r.policy, r.purged_by, r.purged_at)))
+    $$;
+comment on function muster.seal(muster.purge) is 'Digest of a purge certificate.';
+
+create function muster.is_purged(kind text, id uuid) returns boolean
+    language sql stable parallel safe security definer set search_path = pg_catalog, muster
+    as $$ select exists (select from muster.purge p where p.parent = kind and id >= p.low and id < p.high and p.restored_at is null) $$;
+comment on function muster.is_purged is 'Was a row taken out by policy?';
 
 create function muster.sealed(kind text, id text, seal bytea) returns text
     language sql immutable parallel safe

@@ -284,7 +284,7 @@ create function muster.counts() returns table (name text, value bigint)
     select 'outbox_unpublished', count(*) from muster.outbox where published_at is null
     union all select 'default_rows', (select count(*) from muster.job_default) + (select count(*) from muster.task_default)
         + (select count(*) from muster.outcome_default) + (select count(*) from muster.finding_default)
-        + (select count(*) from muster.tally_default)
+        + (select count(*) from muster.tally_default) + (select count(*) from muster.audit_default)
     union all select 'outcome_conflict', count(*) from muster.outcome_conflict
     union all select 'late_result', count(*) from muster.late_result
     union all select 'quarantine', count(*) from muster.quarantine

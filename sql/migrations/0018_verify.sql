@@ -43,7 +43,7 @@ create function muster.audit_chain(from_seq bigint, to_seq bigint, lim int)
     ), link as materialized (
         select h.*, coalesce(lag(h.seq) over w, b.last_seq, 0) as last_seq, coalesce(lag(h.hash) over w, b.last_hash, '') as last_hash,
                lag(h.hash, 2, ''::bytea) over w as hash_before, lag(h.own, 1, true) over w as last_own
-        from hashed h left join muster.audit_purged() as b on h.seq = b.last_seq + 1 window w as (order by h.seq)
+        from hashed h left join muster.audit_purged() as b on h.seq > b.last_seq window w as (order by h.seq)
     ), wrong as materialized (
         select * from link where link.seq >= from_seq and (not own or link.seq <> last_seq + 1 or previous <> last_hash)
     ), placed as ( -- a link that holds under another number than the one that it stands at
@@ -210,7 +210,7 @@ create function muster.audit_ranges() returns table (kind text, low uuid, high u
     as $$
     select p.parent, (x.bound)[1]::uuid, (x.bound)[2]::uuid
     from muster.partitioned p
-    join pg_inherits i on i.inhparent = ('muster.' || p.parent)::regclass
+    join pg_inherits i on i.inhparent = p.relation
     join pg_class c on c.oid = i.inhrelid
     cross join lateral (
         select coalesce(regexp_match(pg_get_expr(c.relpartbound, c.oid), $re$FROM \('([^']+)'\) TO \('([^']+)'\)$re$),
@@ -222,6 +222,14 @@ create function muster.audit_ranges() returns table (kind text, low uuid, high u
     $$;
 comment on function muster.audit_ranges is 'What muster.audit_strays is to be called for: a row per partition; without bounds: what lies in none of them.';
 
+create function muster.audit_times(from_seq bigint, to_seq bigint, since out timestamptz, until out timestamptz)
+    language sql stable security definer set search_path = pg_catalog, muster
+    as $$
+    select coalesce((select a.began_at from muster.audit a where a.seq = from_seq and from_seq > 1), '-infinity'),
+           coalesce((select a.at from muster.audit a where a.seq = to_seq), 'infinity')
+    $$;
+comment on function muster.audit_times is 'The time that a range of links is of: rows that were written in it must be named by them.';
+
 create function report.audit_verify(from_seq bigint default 1, to_seq bigint default null)
     returns table (seq bigint, fault text, kind text, id text, detail text)
     language plpgsql stable security definer set search_path = pg_catalog, muster set jit = off
@@ -232,8 +240,7 @@ declare
     here bigint := from_seq;
     c record;
     r record;
-    since timestamptz := '-infinity';
-    until timestamptz := 'infinity';
+    span record;
 begin
     loop
         for c in select * from muster.audit_chain(here, top, 2000) loop
@@ -246,14 +253,9 @@ begin
         return query select * from muster.audit_rows(here, c.seq);
         here := c.seq + 1;
     end loop;
-    if from_seq > 1 then
-        select a.began_at into since from muster.audit a where a.seq = from_seq;
-    end if;
-    if to_seq is not null then
-        select a.at into until from muster.audit a where a.seq = to_seq;
-    end if;
+    select * into span from muster.audit_times(from_seq, top);
     for r in select * from muster.audit_ranges() loop
-        return query select null::bigint, s.* from muster.audit_strays(r.kind, r.low, r.high, since, until) as s;
+        return query select null::bigint, s.* from muster.audit_strays(r.kind, r.low, r.high, span.since, span.until) as s;
     end loop;
 end
 $$;
@@ -266,18 +268,26 @@ create function muster.audit_head() returns table (seq bigint, hash bytea, at ti
     as $$ select t.seq, t.hash, t.at from muster.audit_tail t order by t.seq desc limit 1 $$;
 comment on function muster.audit_head is 'The last link of the audit trail; no row while there is none.';
 
-create function muster.audit_head_publish() returns table (seq bigint, hash bytea, at timestamptz)
+create function muster.audit_head_publish(told_seq bigint) returns table (seq bigint, hash bytea, at text)
     language plpgsql volatile security definer set search_path = pg_catalog, muster
     as $$
 begin
-    return query select h.* from muster.audit_head() as h;
+    select h.seq, h.hash, to_char(h.at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') into seq, hash, at from muster.audit_head() as h;
+    if seq is null or seq = told_seq then
+        return;
+    end if;
     perform muster.event_row('operator.audit_head', muster.event_json('operator_audit_head', null, null,
-        ',"seq":' || h.seq || ',"hash":"' || encode(h.hash, 'hex') || '","at":"' || to_char(h.at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') || '"'))
-    from muster.audit_head() as h;
+        ',"seq":' || seq || ',"hash":"' || encode(hash, 'hex') || '","at":"' || at || '"'));
     perform pg_notify('muster_outbox', '');
+    return next;
 end
 $$;
-comment on function muster.audit_head_publish is 'Tells the head of the audit trail by an event, and the caller, who notes it in a file: a trail that is made anew in this database is found out by heads that were noted outside of it.';
+comment on function muster.audit_head_publish is 'Tells the head of the audit trail by an event, and the caller, who notes it in a file: a trail that is made anew in this database is found out by heads that were noted outside of it. Nothing, if it is the one that was told last.';
+
+create function muster.audit_hashes(seqs bigint[]) returns table (seq bigint, hash text)
+    language sql stable security definer set search_path = pg_catalog, muster
+    as $$ select a.seq, encode(a.hash, 'hex') from muster.audit a where a.seq = any (seqs) order by a.seq $$;
+comment on function muster.audit_hashes is 'Hashes of links, to be compared with heads that were noted outside.';
 
 -- ---- operations, for people ----
 
@@ -303,11 +313,11 @@ comment on column report.operator_action.job_id is 'The job that it belongs to; 
 
 revoke all on all functions in schema muster from public;
 revoke all on function report.audit_verify from public;
-grant execute on function muster.audit_chain, muster.audit_rows, muster.audit_strays, muster.audit_ranges, muster.audit_head,
+grant execute on function muster.audit_chain, muster.audit_rows, muster.audit_strays, muster.audit_ranges, muster.audit_times, muster.audit_hashes,
     report.audit_verify to muster_auditor;
 grant execute on function muster.audit_entries, muster.uuid_or_null to muster_reporter, muster_auditor;
 grant select on report.operator_action to muster_reporter, muster_auditor;
-grant execute on function muster.audit_head, muster.audit_head_publish to muster_dispatcher;
+grant execute on function muster.audit_head_publish to muster_dispatcher;
 grant select on muster.schema_migration to muster_auditor;
 
 insert into muster.schema_migration (version, name) values (18, 'verify');

@@ -14,6 +14,7 @@ import promises_reads
 import promises_record
 import promises_restore
 import promises_schema
+import promises_retention
 import promises_space
 import promises_stages
 import promises_tampering
@@ -36,7 +37,7 @@ def main():
     if not server_programs() or not shutil.which("psql"):
         print("no PostgreSQL server is installed")
         return 77
-    modules = (promises_schema, promises_accept, promises_clock, promises_operate, promises_reads, promises_record, promises_space, promises_stages,
+    modules = (promises_schema, promises_accept, promises_clock, promises_operate, promises_reads, promises_record, promises_retention, promises_space, promises_stages,
                promises_restore, promises_tampering, promises_verify)
     tests = [(name, f) for module in modules
              for name, f in vars(module).items()
