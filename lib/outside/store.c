@@ -188,7 +188,7 @@ bool mu_store_check_schema(struct mu_store *s, struct mu_error *err)
         return true;
     mu_fail_code(err, MU_BROKEN, "schema", "the database schema is version %lld, this program needs %d", (long long)version,
                  SCHEMA_VERSION);
-    return version < SCHEMA_VERSION ? mu_hint(err, "run `muster db migrate`") : mu_hint(err, "install a newer muster");
+    return version < SCHEMA_VERSION ? mu_hint(err, "run `muster db migrate`") : mu_hint(err, "install a newer muster; `muster db status` shows what this one does not know");
 }
 
 /* Prepared at first use; the parameters' types are those that were bound. */

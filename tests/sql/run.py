@@ -9,6 +9,7 @@ import traceback
 
 import promises_accept
 import promises_clock
+import promises_migrate
 import promises_operate
 import promises_reads
 import promises_record
@@ -37,7 +38,7 @@ def main():
     if not server_programs() or not shutil.which("psql"):
         print("no PostgreSQL server is installed")
         return 77
-    modules = (promises_schema, promises_accept, promises_clock, promises_operate, promises_reads, promises_record, promises_retention, promises_space, promises_stages,
+    modules = (promises_schema, promises_accept, promises_clock, promises_migrate, promises_operate, promises_reads, promises_record, promises_retention, promises_space, promises_stages,
                promises_restore, promises_tampering, promises_verify)
     tests = [(name, f) for module in modules
              for name, f in vars(module).items()
