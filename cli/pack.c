@@ -29,6 +29,7 @@ static enum cli_exit help(void)
          "      --strict       lint: a warning is a mistake\n"
          "      --dry-run      load: lint, and ask what loading would do\n"
          "      --actor WHO    load: who does it, for the audit trail (default: USER)\n"
+         "      --reason WHY   load: why, for the audit trail\n"
          "      --broker       show, diff: the packs that are in force, not those of the folders\n"
          "\n"
          "What can stand in a pack is in the manual, muster-pack(7).");
@@ -101,7 +102,7 @@ enum cli_exit cli_pack(struct cli *cli)
     bool wants_help = false;
     const struct cli_option options[] = {
         {"--lists", NULL, &w.lists, NULL},       {"--packs", NULL, &w.packs, NULL},       {"--strict", NULL, NULL, &w.strict},
-        {"--dry-run", NULL, NULL, &w.dry_run},   {"--actor", &w.actor, NULL, NULL},       {"--broker", NULL, NULL, &w.broker},
+        {"--dry-run", NULL, NULL, &w.dry_run},   {"--actor", &w.actor, NULL, NULL},       {"--reason", &w.reason, NULL, NULL},       {"--broker", NULL, NULL, &w.broker},
         {"--help", NULL, NULL, &wants_help},
     };
     if (!cli_take_options(cli, "pack", options, MU_COUNT(options)))

@@ -8,7 +8,7 @@
 /* What any of them may be given; pack.c takes it out of the words. */
 struct pack_words {
     struct cli_values lists, packs; /* folders */
-    const char *actor;
+    const char *actor, *reason;
     bool strict, dry_run, broker;
 };
 

@@ -14,6 +14,8 @@ static bool ask(struct cli *cli, struct mu_bus *bus, struct mu_span document, co
     mu_text_putc(&body, '{');
     mu_json_put_span(&body, "pack", document);
     mu_json_put_text(&body, "actor", actor && *actor ? actor : "muster");
+    if (w->reason)
+        mu_json_put_text(&body, "reason", w->reason);
     if (w->dry_run)
         mu_json_put_bool(&body, "dry_run", true);
     mu_text_putc(&body, '}');

@@ -70,19 +70,28 @@ static bool conflict(const char *name, const char *version, const char *pointer,
     return mu_hint(err, "raise \"version\", and load it beside the other one");
 }
 
-static bool put(struct dispatcher *d, const struct mu_pack *pack, struct mu_span document, struct mu_span actor, struct mu_error *err)
+/* Who loads, and why: for the audit trail. No reason: nobody gave one. */
+struct loader {
+    struct mu_span actor, reason;
+};
+
+static bool put(struct dispatcher *d, const struct mu_pack *pack, struct mu_span document, const struct loader *who, struct mu_error *err)
 {
     mu_args_reset(d->args);
     mu_arg_text(d->args, mu_span_of(pack->name));
     mu_arg_text(d->args, mu_span_of(pack->version));
     mu_arg_bytes(d->args, mu_span((const char *)pack->digest.b, sizeof(pack->digest.b)));
     mu_arg_bytes(d->args, document);
-    mu_arg_text(d->args, actor);
+    mu_arg_text(d->args, who->actor);
+    if (who->reason.at)
+        mu_arg_text(d->args, who->reason);
+    else
+        mu_arg_null(d->args);
     return mu_store_run(d->store, SQL_PACK_PUT, d->args, NULL, err);
 }
 
 /* *duplicate: it is in force already. What two dispatchers are asked at once only one does, which is then looked at. */
-static bool store(struct dispatcher *d, const struct mu_pack *pack, struct mu_span document, struct mu_span actor, bool dry_run,
+static bool store(struct dispatcher *d, const struct mu_pack *pack, struct mu_span document, const struct loader *who, bool dry_run,
                   bool *duplicate, struct mu_error *err)
 {
     *duplicate = false;
@@ -96,7 +105,7 @@ static bool store(struct dispatcher *d, const struct mu_pack *pack, struct mu_sp
         }
         if (dry_run)
             return true;
-        if (!i && !put(d, pack, document, actor, err))
+        if (!i && !put(d, pack, document, who, err))
             return false;
     }
     return mu_fail(err, MU_BROKEN, "pack %s@%s was stored and is not there", pack->name, pack->version);
@@ -152,7 +161,8 @@ bool packs_load(struct dispatcher *d, struct mu_span request, struct mu_text *an
     if (!linted || m.count)
         return false;
     const bool dry_run = mu_json_bool(doc, "dry_run", false);
-    if (!mu_pack_parse(&pack, document, err) || !store(d, pack, document, mu_json_span(doc, "actor"), dry_run, &duplicate, err))
+    const struct loader who = {mu_json_span(doc, "actor"), mu_json_span(doc, "reason")};
+    if (!mu_pack_parse(&pack, document, err) || !store(d, pack, document, &who, dry_run, &duplicate, err))
         return false;
     resolver_forget_names(d->resolver);
     if (!dry_run && !duplicate && !resolver_put(d->resolver, pack->name, pack->version, document, NULL, &later))
@@ -211,6 +221,7 @@ static bool look_at_new(struct dispatcher *d, const char *key, const struct mu_e
     MU_AUTO(mu_pack_free) struct mu_pack *pack = NULL;
     struct mistakes m = {.under = ""};
     char own[160] = "";
+    const struct loader who = {mu_span_of("bucket"), {NULL, 0}};
     const bool linted = find_mistakes(d, mu_text_span(&entry->value), &m, err);
     mu_text_free(&m.all);
     if (!linted)
@@ -223,7 +234,7 @@ static bool look_at_new(struct dispatcher *d, const char *key, const struct mu_e
     }
     if (m.first.fault != MU_OK)
         return tell_refused(d, key, entry, &m.first, "the key is taken away", err) && take_away(d, key, entry, err);
-    if (!put(d, pack, mu_text_span(&entry->value), mu_span_of("bucket"), err))
+    if (!put(d, pack, mu_text_span(&entry->value), &who, err))
         return false;
     resolver_forget_names(d->resolver);
     mu_log(MU_INFO, "a pack that was put into the bucket is in force", MU_F("pack", pack->name), MU_F("version", pack->version));

@@ -109,6 +109,7 @@ static bool put_pack(struct resolver *r, const char *path, struct mu_error *err)
     mu_arg_bytes(a, mu_span((const char *)pack->digest.b, sizeof(pack->digest.b)));
     mu_arg_bytes(a, mu_text_span(&bytes));
     mu_arg_text(a, mu_span_of("dispatcher"));
+    mu_arg_text(a, mu_span_of("shipped"));
     if (!mu_store_run(r->d->store, SQL_PACK_PUT, a, &rows, err))
         return false;
     if (mu_span_is(mu_row_span(rows, 0, 0), "different"))

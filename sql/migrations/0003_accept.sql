@@ -148,7 +148,7 @@ comment on function muster.reject is 'A refused submission of the stream door: a
 
 -- ---- packs ----
 
-create function muster.pack_put(pack_name text, pack_version text, pack_digest bytea, doc bytea, who text) returns text
+create function muster.pack_put(pack_name text, pack_version text, pack_digest bytea, doc bytea, who text, why text default null) returns text
     language plpgsql volatile security definer set search_path = pg_catalog, muster
     as $$
 declare
@@ -159,7 +159,7 @@ begin
             split_part(pack_version, '.', 2)::int, split_part(pack_version, '.', 3)::int, who)
     on conflict (name, version) do nothing;
     if found then
-        perform muster.audit_append(who, 'pack load', null, '[' || muster.sealed('pack', pack_name || '@' || pack_version, pack_digest) || ']');
+        perform muster.audit_append(who, 'pack load', why, '[' || muster.sealed('pack', pack_name || '@' || pack_version, pack_digest) || ']');
         return 'new';
     end if;
     select digest into known from muster.pack where name = pack_name and version = pack_version;

@@ -232,10 +232,10 @@ def a_pack_is_loaded_and_jobs_name_it_at_once(site):
     got = site.cli("pack", "load", file, "--lists", LISTS, "--dry-run")
     assert got.returncode == 0 and "would be loaded" in got.stdout, got
     assert site.api("submit", {"pack": "loaded@1", "records": [{"isin": GOOD}]})["error"]["code"] == "unknown_pack"
-    got = site.cli("pack", "load", file, "--lists", LISTS, "--actor", "ann")
+    got = site.cli("pack", "load", file, "--lists", LISTS, "--actor", "ann", "--reason", "a new desk")
     assert got.returncode == 0 and got.stdout == "loaded@1.0.0  loaded\n", got
     assert site.done(site.submit({"pack": "loaded@1", "records": [{"isin": BAD}]})["job_id"])["result"] == "fail"
-    assert site.value("select count(*) from muster.audit where actor = 'ann' and action = 'pack load'") == "1"
+    assert site.value("select count(*) from muster.audit where actor = 'ann' and action = 'pack load' and reason = 'a new desk'") == "1"
     got = site.cli("pack", "load", file, "--lists", LISTS, "-o", "json")
     assert got.returncode == 0 and json.loads(got.stdout)["duplicate"] is True, got
     # other white space is no change; another word is

@@ -599,8 +599,10 @@ def an_edit_of_the_bucket_comes_into_force(world):
     assert _seen(world, "queue.aml", '{"a":1}', 3) == "same"
     assert _seen(world, "queue.aml", '{"a":2}', 5) == "taken"
     assert world.db.rows("select value, actor, sequence from muster.policy") == [['{"a": 2}', "bucket", "5"]]
-    assert world.db.rows("select actor, action from muster.audit") == [["bucket", "policy"], ["bucket", "policy"]]
-    assert _seen(world, "queue.aml", None, 6, present=False) == "taken" and world.db.rows("select * from muster.policy") == []
+    assert _seen(world, "queue.aml", '{"actor":"ann","reason":"a slow share"}', 6) == "taken"
+    assert world.db.rows("select actor, action, reason from muster.audit order by seq") == [
+        ["bucket", "policy", None], ["bucket", "policy", None], ["ann", "policy", "a slow share"]]
+    assert _seen(world, "queue.aml", None, 7, present=False) == "taken" and world.db.rows("select * from muster.policy") == []
 
 
 def what_is_wrong_or_old_is_put_back(world):
