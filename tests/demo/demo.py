@@ -129,7 +129,11 @@ def run(box):
     totals = box.rows(f"select records_planned, records_read, findings_stored, findings_stated, balanced from report.reconciliation where job_id = '{job}'")
     verdict("the control totals are equal", totals[0][4] == "t" and totals[0][0] == totals[0][1] == str(ROWS),
             "planned {}, read {}, findings stored {}, stated {}".format(*totals[0][:4]))
-    verdict("no two outcomes contradict each other", box.rows("select count(*) from muster.outcome_conflict") == [["0"]])
+    differing = box.rows("select count(*) from report.reconciliation where not balanced")
+    verdict("no two outcomes contradict each other, no totals differ",
+            box.rows("select count(*) from muster.outcome_conflict") == [["0"]] and differing == [["0"]])
+    trail = box.muster("audit", "verify", stdout=subprocess.PIPE)
+    verdict("every row is as the audit trail sealed it", trail.returncode == 0, trail.stdout.split(";")[0])
 
 
 def main():
