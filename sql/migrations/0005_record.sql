@@ -61,6 +61,10 @@ declare
     rides uuid[];
     late_findings int := 0;
     sealed text; -- what the audit trail says of the batch
+    -- between which ids this batch's rows lie: probes leave all other partitions out when a statement begins, and need not
+    -- open those of seven years
+    low uuid := (select muster.id_floor(x) from unnest(o_task || f_task || f_id) as x order by x limit 1);
+    high uuid := (select muster.id_ceiling(x) from unnest(o_task || f_task || f_id) as x order by x desc limit 1);
 begin
     outcomes := 0; findings := 0; repeats := 0; late := 0; conflicts := 0; quarantined := 0; incomplete := 0; deferred := 0;
     planned := 0; finished := 0;
@@ -82,11 +86,12 @@ begin
                     else 'late' end
         from unnest(f_id, f_task, f_job, f_queue, f_task_digest) with ordinality as x(id, task, job, queue, task_digest, ord)
         left join lateral (
-            select j.job_id, j.task_digest, j.queue from muster.job j where j.job_id = x.task
+            select j.job_id, j.task_digest, j.queue from muster.job j where j.job_id = x.task and j.job_id between low and high
             union all
-            select t.job_id, t.task_digest, t.queue from muster.task t where t.task_id = x.task and x.task <> x.job) as t on true
-        left join muster.outcome p on p.task_id = x.task
-        left join muster.finding k on k.finding_id = x.id and k.task_id = x.task;
+            select t.job_id, t.task_digest, t.queue from muster.task t
+            where t.task_id = x.task and x.task <> x.job and t.task_id between low and high) as t on true
+        left join muster.outcome p on p.task_id = x.task and p.task_id between low and high
+        left join muster.finding k on k.finding_id = x.id and k.task_id = x.task and k.finding_id between low and high;
 
         with made as (
         insert into muster.finding (finding_id, task_id, job_id, task_digest, input_digest, fingerprint, rule, severity, outcome,
@@ -121,8 +126,9 @@ begin
                case when x.findings > 0 or x.n > 1 or x.delivery > 1 then (
                    select count(*) from muster.finding f
                    where f.job_id = x.job and f.task_id = x.task and f.finding_id between muster.id_floor(x.task) and muster.id_ceiling(x.task)
+                     and f.finding_id between low and high
                      and f.task_digest = x.task_digest and f.input_digest is not distinct from x.input_digest) end as stored,
-               (x.findings > 0 or x.n > 1 or x.delivery > 1) and (select true from muster.outcome p where p.task_id = x.task) is not null as stands,
+               (x.findings > 0 or x.n > 1 or x.delivery > 1) and (select true from muster.outcome p where p.task_id = x.task and p.task_id between low and high) is not null as stands,
                x.determined,
                case when t.job_id is null then 'unknown_task' when t.task_digest <> x.task_digest then 'wrong_task_digest'
                     when t.queue <> x.queue then 'wrong_queue' when t.job_id <> x.job then 'wrong_job'
@@ -133,9 +139,10 @@ begin
              with ordinality as x(task, job, ride, n, delivery, queue, task_digest, input_digest, result, reason, findings,
                     determined, ord)
         left join lateral (
-            select j.job_id, j.task_digest, j.queue, j.n, j.stage from muster.job j where j.job_id = x.task
+            select j.job_id, j.task_digest, j.queue, j.n, j.stage from muster.job j where j.job_id = x.task and j.job_id between low and high
             union all
-            select t.job_id, t.task_digest, t.queue, t.n, t.stage from muster.task t where t.task_id = x.task and x.task <> x.job) as t on true
+            select t.job_id, t.task_digest, t.queue, t.n, t.stage from muster.task t
+            where t.task_id = x.task and x.task <> x.job and t.task_id between low and high) as t on true
         offset 0 -- computed once
     ) as y;
 
@@ -183,14 +190,14 @@ begin
                 raise exception 'an outcome was recorded elsewhere meanwhile' using errcode = '40001';
             end if;
             update batch_outcome b set state = 'again'
-            where b.state = 'new' and (select true from muster.outcome p where p.task_id = b.task);
+            where b.state = 'new' and (select true from muster.outcome p where p.task_id = b.task and p.task_id between low and high);
         end;
     end loop;
 
     if cardinality(skipped_ones) > 0 then
         update batch_outcome b set state = coalesce(
             (select muster.second_outcome(p, o_determined[b.o], o_computed[b.o], o_input_digest[b.o])
-             from muster.outcome p where p.task_id = b.task), 'repeat')
+             from muster.outcome p where p.task_id = b.task and p.task_id between low and high), 'repeat')
         where state = 'again';
         insert into muster.late_result (created, sequence, stored_at, index, task_id, n, result, body)
         select stream_created, o_seq[b.o], o_at[b.o], o_index[b.o], b.task, b.n, b.result,

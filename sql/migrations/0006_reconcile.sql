@@ -2,26 +2,54 @@
 -- What the leader calls: republishing, retries, stages that lost a count, and the state of a job for the API.
 set role muster_owner;
 
+-- plpgsql keeps plans, language sql makes them anew at each call; and with bounds of the ids as parameters a plan leaves out
+-- all other partitions when it begins
 create function muster.open_tasks(ids uuid[]) returns setof uuid
-    language sql stable security definer set search_path = pg_catalog, muster set enable_hashjoin = off set enable_mergejoin = off set jit = off
+    language plpgsql stable security definer set search_path = pg_catalog, muster
+    set enable_hashjoin = off set enable_mergejoin = off set plan_cache_mode = force_generic_plan set jit = off
     as $$
+declare
+    low uuid := (select x from unnest(ids) as x order by x limit 1);
+    high uuid := (select x from unnest(ids) as x order by x desc limit 1);
+begin
+    return query
     select x.id from unnest(ids) as x(id)
-    where (select true from muster.outcome o where o.task_id = x.id) is null
-      and coalesce((select true from muster.job j where j.job_id = x.id), (select true from muster.task t where t.task_id = x.id))
-    $$;
+    where (select true from muster.outcome o where o.task_id = x.id and o.task_id between low and high) is null
+      and coalesce((select true from muster.job j where j.job_id = x.id and j.job_id between low and high),
+                   (select true from muster.task t where t.task_id = x.id and t.task_id between low and high));
+end
+$$;
 comment on function muster.open_tasks is 'Those of the ids that are tasks of ours without an outcome.';
 
 create function muster.known_tasks(ids uuid[]) returns setof uuid
-    language sql stable security definer set search_path = pg_catalog, muster set enable_hashjoin = off set enable_mergejoin = off set jit = off
+    language plpgsql stable security definer set search_path = pg_catalog, muster
+    set enable_hashjoin = off set enable_mergejoin = off set plan_cache_mode = force_generic_plan set jit = off
     as $$
+declare
+    low uuid := (select x from unnest(ids) as x order by x limit 1);
+    high uuid := (select x from unnest(ids) as x order by x desc limit 1);
+begin
+    return query
     select x.id from unnest(ids) as x(id)
-    where coalesce((select true from muster.job j where j.job_id = x.id), (select true from muster.task t where t.task_id = x.id))
-    $$;
+    where coalesce((select true from muster.job j where j.job_id = x.id and j.job_id between low and high),
+                   (select true from muster.task t where t.task_id = x.id and t.task_id between low and high));
+end
+$$;
 comment on function muster.known_tasks is 'Those of the ids that are tasks of ours.';
 
 create function muster.done_tasks(ids uuid[]) returns setof uuid
-    language sql stable security definer set search_path = pg_catalog, muster set enable_hashjoin = off set enable_mergejoin = off set jit = off
-    as $$ select x.id from unnest(ids) as x(id) where (select true from muster.outcome o where o.task_id = x.id) $$;
+    language plpgsql stable security definer set search_path = pg_catalog, muster
+    set enable_hashjoin = off set enable_mergejoin = off set plan_cache_mode = force_generic_plan set jit = off
+    as $$
+declare
+    low uuid := (select x from unnest(ids) as x order by x limit 1);
+    high uuid := (select x from unnest(ids) as x order by x desc limit 1);
+begin
+    return query
+    select x.id from unnest(ids) as x(id)
+    where (select true from muster.outcome o where o.task_id = x.id and o.task_id between low and high);
+end
+$$;
 comment on function muster.done_tasks is 'Those of the ids that have their outcome.';
 
 create function muster.intake_noted() returns table (created text, sequence bigint, stored_at timestamptz, noted_at timestamptz)

@@ -198,7 +198,7 @@ select c.name, c.value, a.hint
 from muster.counts() as c
 join (values ('outcome_conflict', 'two agents computed different outcomes from equal input: compare their versions'),
              ('quarantine', 'results that belong to no task of ours: look at muster.quarantine'),
-             ('default_rows', 'rows outside all weekly partitions: is the leader running muster.maintain()?')) as a (name, hint) using (name)
+             ('default_rows', 'rows outside all partitions: is the leader running muster.maintain()?')) as a (name, hint) using (name)
 where c.value > 0;
 comment on view report.alert is 'What should never be, if it is: one row per kind. Empty on a good day.';
 comment on column report.alert.name is 'Kind: outcome_conflict, quarantine, default_rows.';

@@ -192,13 +192,13 @@ def database_disk_full(r):
     r.finish(timeout=120)
 
 
-@case(14, "the partition of this week is missing: rows go to the default one, and an alert is raised", fresh=True, short=False)
+@case(14, "the partition of this quarter is missing: rows go to the default one, and an alert is raised", fresh=True, short=False)
 def database_without_partition(r):
     """Nothing blocks a batch; muster.maintain() of the leader moves the rows when it makes the partition."""
     r.fault()
     parents = {"job": "job_id", "task": "task_id", "outcome": "task_id", "tally": "tally_id", "finding": "finding_id"}
-    week = r.site.value("select to_char(now() at time zone 'UTC', 'IYYY\"w\"IW')")
-    r.site.sql("; ".join(f"alter table muster.{t} detach partition muster.{t}_{week}; alter table muster.{t}_{week} rename to kept_{t}" for t in parents))
+    quarter = r.site.value("select to_char(now() at time zone 'UTC', 'YYYY\"q\"Q')")
+    r.site.sql("; ".join(f"alter table muster.{t} detach partition muster.{t}_{quarter}; alter table muster.{t}_{quarter} rename to kept_{t}" for t in parents))
     r.begin()
     outside = int(r.site.value("select value from muster.counts() where name = 'default_rows'"))
     if not outside or not r.site.sql("select 1 from report.alert where name = 'default_rows'"):
