@@ -3,7 +3,9 @@
 """./run bench [CASE...]: measures, as ratios in one run. Cases: bare (the yardstick: the broker and database moves of a
 queue without muster's code), pipeline (small tasks submitted by one client until every outcome is in PostgreSQL), latency
 (single submissions at low load, to the visible row), scan (every format under rules, in one process: tests/bench/scan.py), idle
-(an agent with nothing to do). Prints a table and writes bench.json beside the programs."""
+(an agent with nothing to do); if asked for: million (a million tasks of every kind through the real programs; then every
+control total balances and the audit trail holds: tests/bench/million.py), history (years of history in a database, and what
+reports over it take: tests/bench/history). Prints a table and writes bench.json beside the programs."""
 import json
 import os
 import statistics
@@ -20,6 +22,7 @@ from harness import Site, wait_until  # noqa: E402
 
 TASKS = int(os.environ.get("MUSTER_BENCH_TASKS", "200000"))
 ROUNDS = int(os.environ.get("MUSTER_BENCH_ROUNDS", "3"))
+YEARS = int(os.environ.get("MUSTER_BENCH_YEARS", "0"))  # partitions of so many years stand behind those of today
 RECORD = {"isin": "US0378331005", "lei": "5493001KJTIIGC8Y1R12", "currency": "EUR"}
 results = []
 
@@ -70,6 +73,8 @@ def run_pipeline(site, tag):
 def on_broker(tag, work):
     site = Site()
     try:
+        if YEARS:
+            site.sql("; ".join(f"select muster.maintain(now() - interval '{3 * i} months')" for i in range(4 * YEARS + 1)))
         return work(site)
     finally:
         site.close()
@@ -134,6 +139,9 @@ def idle(_):
 
 
 def main(words):
+    if words and words[0] in ("million", "history"):  # they say more than a line, and take options
+        script = {"million": "million.py", "history": os.path.join("history", "main.py")}[words[0]]
+        return subprocess.run([sys.executable, os.path.join(os.path.dirname(os.path.abspath(__file__)), script), *words[1:]], check=False).returncode
     cases = words or ["bare", "pipeline", "latency", "scan", "idle"]
     unknown = [c for c in cases if c not in ("bare", "pipeline", "latency", "scan", "idle")]
     if unknown:

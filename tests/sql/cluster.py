@@ -86,7 +86,8 @@ class Session:
 
 
 class Cluster:
-    def __init__(self):
+    def __init__(self, *settings):
+        """settings: further lines of postgresql.conf."""
         self.bin = server_programs()
         self.dir = tempfile.mkdtemp(prefix="mu-sql-")
         self.prefix = []
@@ -99,7 +100,7 @@ class Cluster:
         self._run("initdb", "-D", self.data, "-U", "postgres", "-A", "trust", "--no-sync", "-E", "UTF8", "--locale=C")
         with open(os.path.join(self.data, "postgresql.conf"), "a") as conf:
             conf.write(f"listen_addresses = ''\nunix_socket_directories = '{self.socket}'\nfsync = off\n"
-                       "max_connections = 20\nshared_buffers = 64MB\n")
+                       "max_connections = 20\nshared_buffers = 64MB\n" + "".join(line + "\n" for line in settings))
         self._run("pg_ctl", "-D", self.data, "-l", os.path.join(self.dir, "log"), "-w", "-t", "60", "start")
         self.sessions = []
 
