@@ -1,25 +1,15 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Suite `sql`: the promises of the schema, on a scratch cluster. Each function of the promises modules whose name is a
+"""Suite `sql`: the promises of the schema, on a scratch cluster. Each function of the modules promises_*.py whose name is a
 sentence is one test and gets a fresh world: `tests/sql/run.py [MODULE|TEST...]`. It speaks TAP. Exit 77 if no PostgreSQL server is
 installed."""
+import glob
+import importlib
+import os
 import shutil
 import sys
 import traceback
 
-import promises_accept
-import promises_clock
-import promises_migrate
-import promises_operate
-import promises_reads
-import promises_record
-import promises_restore
-import promises_schema
-import promises_retention
-import promises_space
-import promises_stages
-import promises_tampering
-import promises_verify
 from cluster import Cluster, server_programs
 
 
@@ -38,8 +28,8 @@ def main():
     if not server_programs() or not shutil.which("psql"):
         print("no PostgreSQL server is installed")
         return 77
-    modules = (promises_schema, promises_accept, promises_clock, promises_migrate, promises_operate, promises_reads, promises_record, promises_retention, promises_space, promises_stages,
-               promises_restore, promises_tampering, promises_verify)
+    here = os.path.dirname(os.path.abspath(__file__))
+    modules = [importlib.import_module(os.path.basename(path)[:-3]) for path in sorted(glob.glob(os.path.join(here, "promises_*.py")))]
     tests = [(name, f) for module in modules
              for name, f in vars(module).items()
              if callable(f) and name.islower() and getattr(f, "__module__", "") == module.__name__ and not name.startswith("_")]
