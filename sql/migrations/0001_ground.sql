@@ -19,7 +19,7 @@ begin
     end if;
     -- for the batches of muster.record_batch
     execute format('grant temporary on database %I to muster_owner', current_database());
-    -- a report over years of partitions is compiled for seconds and runs for milliseconds
+    -- a report over a year of weekly partitions is compiled for seconds and runs for milliseconds
     execute format('alter database %I set jit = off', current_database());
 end
 $$;
