@@ -57,10 +57,9 @@ class Asker:
 
 
 def ask_all(ask):
-    about = plans.samples(ask)
-    slow = 0
+    about, cases, slow = plans.samples(ask), plans.present(ask), 0
     print(f"\n{'view':16} {'asked by':20} {'plan ms':>8} {'first ms':>9} {'then ms':>9}  partitions")
-    for case in plans.CASES:
+    for case in cases:
         sql = case.sql.format(**about)
         try:
             first, then = plans.timed(ask, sql)
@@ -71,7 +70,7 @@ def ask_all(ask):
             continue
         slow += then >= 1
         print(f"{case.view:16} {case.asks:20} {plan.planning:8.1f} {first * 1000:9.1f} {then * 1000:9.1f}  {plan.shape()}{'   SLOW' if then >= 1 else ''}", flush=True)
-    print(f"\n{slow} of {len(plans.CASES)} questions take a second or more" if slow else f"\nall {len(plans.CASES)} questions take less than a second")
+    print(f"\n{slow} of {len(cases)} questions take a second or more" if slow else f"\nall {len(cases)} questions take less than a second")
     return slow
 
 

@@ -46,7 +46,39 @@ CASES = [
     Case("dead_letter", "class", "select class, count(*) from report.dead_letter where recorded_at >= '{from_month}' group by class", 3),
     Case("breaker", "all", "select * from report.breaker"),
     Case("alert", "all", "select * from report.alert"),
+    Case("rule_summary", "day", "select * from report.rule_summary where day = '{day}'"),
+    Case("rule_summary", "days, rule", "select day, sum(fail) from report.rule_summary where day between '{monday}' and '{day}' and rule = '{rule}' group by day"),
+    Case("rule_summary", "month, top", "select rule, sum(fail) from report.rule_summary where day between '{from_month}' and '{day}' group by rule order by 2 desc limit 10"),
+    Case("source_summary", "all", "select * from report.source_summary order by source", whole=True),
+    Case("source_summary", "source", "select * from report.source_summary where source = '{source}'", whole=True),
+    Case("agent_activity", "day", "select * from report.agent_activity where day = '{day}'"),
+    Case("queue_latency", "hour, queue", "select * from report.queue_latency where hour = '{hour}' and queue = '{queue}'"),
+    Case("queue_latency", "days", "select * from report.queue_latency where hour >= '{monday}' and hour < '{next_day}' order by hour"),
+    Case("throughput", "hour, queue", "select * from report.throughput where hour = '{hour}' and queue = '{queue}'"),
+    Case("throughput", "days", "select * from report.throughput where hour >= '{monday}' and hour < '{next_day}' order by hour"),
+    Case("sla", "job_id", "select * from report.sla where job_id = '{deadline_job}'", 2),
+    Case("sla", "day", "select outlook, count(*) from report.sla where day between '{monday}' and '{day}' group by outlook"),
+    Case("sla", "recent, open", "select * from report.sla " + RECENT + " and state in ('queued', 'running')", 31),
+    Case("evidence", "job_id", "select * from report.evidence " + BY_JOB, 1),
+    Case("evidence", "day, source", "select * from report.evidence where day = '{day}' and source = '{source}'"),
+    Case("stale_result", "job_id", "select * from report.stale_result " + BY_JOB, 1),
+    Case("stale_result", "recent, list", "select count(*) from report.stale_result " + RECENT + " and kind = 'list' and name = 'sanctions'", 3),
+    Case("exception", "open, source", "select * from report.exception where source = '{source}' and state <> 'resolved'", whole=True),
+    Case("exception", "open, rule", "select * from report.exception where rule = '{rule}' and state <> 'resolved' limit 100", whole=True),
+    Case("exception_history", "exception_id", "select * from report.exception_history where exception_id = '{exception}'", whole=True),
+    Case("waiver", "all", "select * from report.waiver", whole=True),
+    Case("operator_action", "newest", "select * from report.operator_action order by at desc limit 50", whole=True),
+    Case("operator_action", "time, action", "select * from report.operator_action where at >= '{day}' and at < '{next_day}' and action = 'cancel'", whole=True),
+    Case("legal_hold", "all", "select * from report.legal_hold"),
+    Case("purge", "all", "select * from report.purge"),
+    Case("partition", "all", "select * from report.partition", whole=True),
 ]
+
+
+def present(ask):
+    """The cases of those views that the database has."""
+    views = {r[0] for r in ask("select table_name from information_schema.views where table_schema = 'report'")}
+    return [c for c in CASES if c.view in views]
 
 
 def samples(ask):
@@ -60,7 +92,11 @@ def samples(ask):
         from muster.job where job_id = '{job}') as x""")[0]
     recent = ask("""select to_char(muster.time_of((select job_id from muster.job order by job_id desc limit 1)) - interval '2 days', 'YYYY-MM-DD')""")[0][0]
     queue = ask(f"select queue from muster.job where job_id = '{job}'")[0][0]
-    return {"job": job, "key": key, "source": source, "task": task, "rule": rule, "dead_job": dead, "day": day, "next_day": next_day, "monday": monday,
+    deadline_job = ask("select job_id from muster.job where deadline is not null order by job_id desc offset 20 limit 1")[0][0]
+    exception = "00000000-0000-8000-8000-000000000000"
+    if ask("select 1 from pg_class where oid = to_regclass('muster.exception')"):
+        exception = (ask(f"select exception_id from muster.exception where source = '{source}' limit 1") or [[exception]])[0][0]
+    return {"deadline_job": deadline_job, "exception": exception, "job": job, "key": key, "source": source, "task": task, "rule": rule, "dead_job": dead, "day": day, "next_day": next_day, "monday": monday,
             "from_month": month, "from": f"{day} 09:00+00", "to": f"{day} 10:00+00", "hour": f"{day} 09:00+00", "recent": recent, "queue": queue}
 
 
