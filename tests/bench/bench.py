@@ -3,7 +3,7 @@
 """./run bench [CASE...]: measures, as ratios in one run. Cases: bare (the yardstick: the broker and database moves of a
 queue without muster's code), pipeline (small tasks submitted by one client until every outcome is in PostgreSQL), latency
 (single submissions at low load, to the visible row), scan (every format under rules, in one process: tests/bench/scan.py), idle
-(an agent with nothing to do); if asked for: million (a million tasks of every kind through the real programs; then every
+(an agent with nothing to do); if asked for: audit (the pipeline beside one whose trail says nothing), million (a million tasks of every kind through the real programs; then every
 control total balances and the audit trail holds: tests/bench/million.py), history (years of history in a database, and what
 reports over it take: tests/bench/history). Prints a table and writes bench.json beside the programs."""
 import json
@@ -101,6 +101,37 @@ def bare_and_pipeline(cases):
         note("pipeline", "of these, submission to receipt", statistics.median(submit), "jobs/s")
 
 
+# the trail as if there were none: no seal is computed, no link written
+WITHOUT_TRAIL = """
+create or replace function muster.audit_append(who text, what text, why text, rows text) returns void language plpgsql as 'begin end';
+create or replace function muster.sealed(kind text, id text, seal bytea) returns text language sql immutable as 'select null::text';
+do $$
+declare
+    kind text;
+begin
+    foreach kind in array array['job', 'task', 'outcome', 'tally', 'finding'] loop
+        execute format('create or replace function muster.seal(r muster.%I) returns bytea language sql stable as $f$ select null::bytea $f$', kind);
+    end loop;
+end
+$$"""
+
+
+def audit(_):
+    rates = {True: [], False: []}
+    for turn in range(ROUNDS):
+        for trail in (True, False) if turn % 2 else (False, True):
+            def work(site):
+                if not trail:
+                    site.sql(WITHOUT_TRAIL)
+                site.all(workers=2)
+                rate = run_pipeline(site, turn)[0]
+                assert (int(site.value("select count(*) from muster.audit")) > 0) == trail, "nothing is compared"
+                return rate
+            rates[trail].append(on_broker("audit", work))
+    note("audit", f"{TASKS:,} tasks, without the trail", statistics.median(rates[False]), "tasks/s", 1.0)
+    note("audit", "with it", statistics.median(rates[True]), "tasks/s", statistics.median(rates[True]) / statistics.median(rates[False]))
+
+
 def latency(_):
     def work(site):
         site.all(workers=1)
@@ -143,14 +174,14 @@ def main(words):
         script = {"million": "million.py", "history": os.path.join("history", "main.py")}[words[0]]
         return subprocess.run([sys.executable, os.path.join(os.path.dirname(os.path.abspath(__file__)), script), *words[1:]], check=False).returncode
     cases = words or ["bare", "pipeline", "latency", "scan", "idle"]
-    unknown = [c for c in cases if c not in ("bare", "pipeline", "latency", "scan", "idle")]
+    unknown = [c for c in cases if c not in ("audit", "bare", "pipeline", "latency", "scan", "idle")]
     if unknown:
         print(f"unknown case {unknown[0]}", file=sys.stderr)
         return 2
     print(f"{'case':10} {'what':46} {'value':>14} {'unit':10} {'ratio':>8}")
     if "bare" in cases or "pipeline" in cases:
         bare_and_pipeline(cases)
-    for case in ("latency", "scan", "idle"):
+    for case in ("audit", "latency", "scan", "idle"):
         if case in cases:
             globals()[case](case)
     with open(os.path.join(BUILD, "bench.json"), "w") as f:
