@@ -212,10 +212,16 @@ create function muster.stage_finish(jobs uuid[]) returns setof uuid
     language plpgsql volatile security definer set search_path = pg_catalog, muster
     as $$
 begin
-    return query update muster.job_progress p
-    set finished_at = now(), (result, reason) = (select r.result, r.reason from muster.progress_result(p) as r)
-    where p.job_id = any (jobs) and p.done >= p.expected and p.finished_at is null
-    returning p.job_id;
+    return query with ended as (
+        update muster.job_progress p
+        set finished_at = now(), (result, reason) = (select r.result, r.reason from muster.progress_result(p) as r)
+        where p.job_id = any (jobs) and p.done >= p.expected and p.finished_at is null
+        returning p.job_id, p.result
+    ), due as ( -- to the exceptions ledger
+        insert into muster.ledger_due (job_id)
+        select e.job_id from ended e where e.result in ('pass', 'warn', 'fail', 'not_evaluated') on conflict do nothing
+    )
+    select e.job_id from ended e;
 end
 $$;
 comment on function muster.stage_finish is 'Ends the jobs whose last task has its outcome (muster.progress_result); which they were.';

@@ -70,7 +70,7 @@ begin
     planned := 0; finished := 0;
     create temp table if not exists batch_outcome (
         o int, task uuid, job uuid, ride uuid, n int, current_n int, result text, reason text, stated bigint, stored bigint,
-        determined bytea, wrong text, state text) on commit delete rows;
+        determined bytea, wrong text, state text, opens boolean) on commit delete rows;
     create temp table if not exists batch_finding (o int, wrong text) on commit delete rows;
     delete from batch_outcome;
     delete from batch_finding;
@@ -118,9 +118,9 @@ begin
     -- every outcome beside its task and its findings that are stored. On the first delivery of the first publication
     -- nobody else can have sent findings or an outcome: none to count, none to look for; should there be one after all (a
     -- replay of the stream), the insert below finds it
-    insert into batch_outcome (o, task, job, ride, n, current_n, result, reason, stated, stored, determined, wrong, state)
+    insert into batch_outcome (o, task, job, ride, n, current_n, result, reason, stated, stored, determined, wrong, state, opens)
     select y.ord, y.task, y.job, y.ride, y.n, y.current_n, y.result, y.reason, y.stated, y.stored, y.determined, y.wrong,
-           case when y.wrong is not null then 'wrong' when y.stands then 'again' when y.stored < y.stated then 'incomplete' else 'new' end
+           case when y.wrong is not null then 'wrong' when y.stands then 'again' when y.stored < y.stated then 'incomplete' else 'new' end, y.opens
     from (
         select x.ord, x.task, x.job, x.ride, x.n, t.n as current_n, x.result, x.reason, x.findings as stated,
                case when x.findings > 0 or x.n > 1 or x.delivery > 1 then (
@@ -129,7 +129,7 @@ begin
                      and f.finding_id between low and high
                      and f.task_digest = x.task_digest and f.input_digest is not distinct from x.input_digest) end as stored,
                (x.findings > 0 or x.n > 1 or x.delivery > 1) and (select true from muster.outcome p where p.task_id = x.task and p.task_id between low and high) is not null as stands,
-               x.determined,
+               x.determined, t.stage = 'plan' as opens,
                case when t.job_id is null then 'unknown_task' when t.task_digest <> x.task_digest then 'wrong_task_digest'
                     when t.queue <> x.queue then 'wrong_queue' when t.job_id <> x.job then 'wrong_job'
                     when x.result = 'planned' and not coalesce(t.stage = 'plan'
@@ -308,6 +308,12 @@ begin
                                    (select array_agg(job) from batch_outcome where state = 'new' and result <> 'planned' and task <> job),
                                    (select array_agg(result) from batch_outcome where state = 'new' and result <> 'planned' and task <> job));
     end if;
+
+    -- what the exceptions ledger is to look at; jobs of several tasks end in muster.stage_finish
+    insert into muster.ledger_due (job_id)
+    select b.job from batch_outcome b
+    where b.state = 'new' and b.task = b.job and b.result in ('pass', 'warn', 'fail', 'not_evaluated') and (b.opens or b.stated > 0)
+    on conflict do nothing;
 
     -- queue messages whose members are all done; of a task that was published again its own message, else the one it rode
     -- in. Mostly all members are in this batch, and need not be looked up

@@ -1,6 +1,570 @@
 -- SPDX-License-Identifier: Apache-2.0
--- The exceptions ledger: what becomes of a finding over the runs of its source, and waivers.
+-- The exceptions ledger: what becomes of a finding over the runs of its source, and waivers. The requests are
+-- schemas/{exceptions,waive,revoke}.json, checked before they come here; the answers are made here, so that `nats req`,
+-- `muster` and psql see the same.
+--
+-- An exception is all findings of one fingerprint (pack, rule, source, business key). A run is a job that ended with a
+-- verdict; those of one pack and source stand in the order of (as_of, job_id), whatever order they are recorded in.
+--   * A run sees what it has findings of. First time: new; again: persisting; after it was resolved: reopened.
+--   * A run resolves what it looked for and did not find: only a job that opened a source (whoever sends records inline
+--     sends some, never all), and only rules that it has looked at whole: as much was evaluated as a pass would take, with
+--     failures counted as evaluated; nothing met an error; no finding was withheld. A record that could not be evaluated
+--     may be the one that failed before: "not evaluated" never looks like mended. A rule in shadow mode resolves only
+--     what was last found in shadow mode.
+--   * muster.rule_look keeps the newest run that looked at a rule whole. So whether something is open does not depend on
+--     the order in which runs are recorded: a run that comes late closes nothing that a newer one has seen, and what it
+--     sees is entered, but resolved, if a newer one has looked and not found it.
+-- It is not done where results are recorded: jobs that matter are put in muster.ledger_due, and the leader enters them.
 set role muster_owner;
+
+create table muster.ledger_due (
+    job_id uuid primary key,
+    started boolean not null default false,
+    closing boolean not null default false,
+    at_rule text,
+    at_id uuid,
+    due_at timestamptz not null default now()
+);
+create index on muster.ledger_due (started desc, job_id);
+comment on table muster.ledger_due is 'Runs that ended and are not in the ledger yet. A large one is entered in slices.';
+comment on column muster.ledger_due.closing is 'Its findings are entered; what it did not find is being resolved.';
+comment on column muster.ledger_due.at_id is 'The last finding that was entered, or exception (behind at_rule) that was looked at.';
+
+create table muster.exception (
+    exception_id uuid primary key,
+    fingerprint bytea not null,
+    pack text not null,
+    source text not null,
+    rule text not null,
+    severity text not null,
+    shadow boolean not null,
+    subject text,
+    part text,
+    record_no bigint,
+    message text not null,
+    state text not null check (state in ('new', 'persisting', 'resolved', 'reopened')),
+    first_job_id uuid not null,
+    first_as_of date not null,
+    first_seen_at timestamptz not null,
+    last_job_id uuid not null,
+    last_as_of date not null,
+    last_seen_at timestamptz not null,
+    last_finding_id uuid not null,
+    counted_job_id uuid not null,
+    runs_seen int not null,
+    times_reopened int not null default 0,
+    resolved_at timestamptz,
+    resolved_by_job_id uuid,
+    tenant text,
+    check ((state = 'resolved') = (resolved_at is not null))
+) with (fillfactor = 80); -- what persists is updated at each run, in place: no index has what changes then
+create index exception_open on muster.exception (source, pack, rule, exception_id) where resolved_at is null;
+comment on table muster.exception is 'One row per fingerprint that was ever found. Rows are never deleted.';
+comment on column muster.exception.pack is 'Name of the pack, without its version.';
+comment on column muster.exception.shadow is 'When last seen, its rule was in shadow mode.';
+comment on column muster.exception.last_job_id is 'The newest run that saw it, by (as_of, job_id); subject, part, record_no, message and tenant are of that one.';
+comment on column muster.exception.counted_job_id is 'The run that was entered last: one that comes in slices, or once more, counts once.';
+comment on column muster.exception.tenant is 'Label "tenant" of the last job.';
+
+create table muster.rule_look (
+    pack text not null,
+    source text not null,
+    rule text not null,
+    as_of date not null,
+    job_id uuid not null,
+    at timestamptz not null,
+    primary key (source, pack, rule)
+) with (fillfactor = 80);
+comment on table muster.rule_look is 'The newest run that has looked at the whole of a rule in a source: what an older one found and this did not is resolved.';
+
+create table muster.exception_change (
+    change_id bigint generated always as identity primary key,
+    exception_id uuid not null,
+    at timestamptz not null,
+    job_id uuid not null,
+    state text not null check (state in ('new', 'resolved', 'reopened')),
+    previous text
+);
+create index on muster.exception_change (exception_id);
+comment on table muster.exception_change is 'Append-only: each time that an exception came up, was resolved, or came up again. That it persists is no row: runs_seen counts.';
+comment on column muster.exception_change.at is 'When the run ended that showed it.';
+
+-- ---- waivers ----
+
+create table muster.waiver (
+    waiver_id uuid primary key,
+    digest bytea not null,
+    pack text,
+    source text,
+    rule text,
+    owner text not null,
+    reason text not null check (reason <> ''),
+    placed_by text not null,
+    placed_at timestamptz not null default now(),
+    expires_at timestamptz not null,
+    check (expires_at > placed_at),
+    check (rule is not null or pack is null and source is null)
+);
+create index on muster.waiver (digest);
+create index on muster.waiver (rule, expires_at) where rule is not null;
+comment on table muster.waiver is 'Append-only: who answers for leaving exceptions as they are, why and until when. Of the exceptions in muster.waiver_exception, or of all of a rule (of a source, of a pack).';
+comment on column muster.waiver.digest is 'SHA-256 of what was asked for: the same once more, while it is in force, is the same waiver.';
+
+create table muster.waiver_exception (
+    waiver_id uuid not null,
+    exception_id uuid not null,
+    primary key (exception_id, waiver_id)
+);
+create index on muster.waiver_exception (waiver_id);
+comment on table muster.waiver_exception is 'Append-only: the exceptions that a waiver names.';
+
+create table muster.waiver_revocation (
+    waiver_id uuid primary key,
+    reason text not null check (reason <> ''),
+    revoked_by text not null,
+    revoked_at timestamptz not null default now()
+);
+comment on table muster.waiver_revocation is 'Append-only: waivers that were taken back before they expired.';
+
+create function muster.only_grows() returns trigger
+    language plpgsql as $$ begin raise exception '% is append-only', tg_relid::regclass; end $$;
+comment on function muster.only_grows is 'Refuses changes of tables that are only added to.';
+
+do $$
+declare
+    name text;
+begin
+    foreach name in array array['exception_change', 'waiver', 'waiver_exception', 'waiver_revocation'] loop
+        execute format('create trigger only_grows before update or delete on muster.%I for each row execute function muster.only_grows()', name);
+        execute format('create trigger not_emptied before truncate on muster.%I for each statement execute function muster.only_grows()', name);
+    end loop;
+end
+$$;
+create trigger not_deleted before delete on muster.exception for each row execute function muster.only_grows();
+create trigger not_emptied before truncate on muster.exception for each statement execute function muster.only_grows();
+
+-- ---- entering runs ----
+
+create function muster.exception_id(fingerprint bytea) returns uuid
+    language sql immutable strict parallel safe
+    as $$
+    select encode(set_byte(set_byte(substring(fingerprint from 1 for 16), 6, (get_byte(fingerprint, 6) & 15) | 128),
+                           8, (get_byte(fingerprint, 8) & 63) | 128), 'hex')::uuid
+    $$;
+comment on function muster.exception_id is 'Id of the exception with a fingerprint: UUID version 8 of its first bytes.';
+
+create function muster.rules_looked(of_job uuid) returns table (rule text, shadow boolean)
+    language sql stable security definer set search_path = pg_catalog, muster
+    as $$
+    select r.rule, coalesce(max(r.mode), 'active') <> 'active'
+    from muster.verdict v
+    join muster.tally w on w.tally_id = v.tally_id
+    cross join lateral jsonb_to_recordset(w.rules) as r(rule text, mode text, min_coverage numeric, pass bigint, warn bigint, fail bigint,
+        error bigint, not_evaluated bigint, withheld bigint)
+    where v.job_id = of_job and v.task_id between muster.id_floor(of_job) and muster.id_ceiling(of_job) and r.rule <> 'DQ.RECORD'
+    group by r.rule
+    having coalesce(sum(r.withheld), 0) = 0
+       and muster.rule_status(coalesce(sum(r.pass), 0) + coalesce(sum(r.warn), 0) + coalesce(sum(r.fail), 0), 0, 0, coalesce(sum(r.error), 0),
+                              coalesce(sum(r.not_evaluated), 0), coalesce(max(r.min_coverage), 1)) = 'pass'
+    union all -- it has counters only where it failed
+    select 'DQ.RECORD', false from muster.verdict v
+    where v.job_id = of_job and v.task_id between muster.id_floor(of_job) and muster.id_ceiling(of_job)
+    having sum(v.records) > 0
+    $$;
+comment on function muster.rules_looked is 'The rules that a job has looked at whole: enough was evaluated, no errors, no finding withheld.';
+
+create function muster.ledger_advance(lim int) returns int
+    language plpgsql volatile security definer set search_path = pg_catalog, muster, pg_temp
+    set client_min_messages = warning
+    -- slices meet large tables by key, whatever statistics say
+    set enable_hashjoin = off set enable_mergejoin = off set plan_cache_mode = force_generic_plan set jit = off
+    as $$
+#variable_conflict use_column
+declare
+    w record;
+    room int := lim;
+    step int;
+    taken int;
+    looked int := 0;
+    active text[];
+    shadowed text[];
+    last_rule text;
+    last_id uuid;
+begin
+    if not exists (select from muster.ledger_due) or not pg_try_advisory_xact_lock(muster.lock_key('ledger')) then
+        return 0;
+    end if;
+    create temp table if not exists ledger_wave (
+        job_id uuid, started boolean, closing boolean, at_rule text, at_id uuid, pack text, source text, as_of date, tenant text,
+        opens boolean, ended_at timestamptz, retried uuid[]) on commit delete rows;
+    create temp table if not exists ledger_slice (
+        job_id uuid, as_of date, ended_at timestamptz, pack text, source text, tenant text, finding_id uuid, fingerprint bytea, rule text,
+        severity text, shadow boolean, record_no bigint, subject text, part text, message text, counts boolean) on commit delete rows;
+    create temp table if not exists ledger_seen (
+        exception_id uuid, fingerprint bytea, pack text, source text, rule text, severity text, shadow boolean, subject text, part text,
+        record_no bigint, message text, first_job uuid, first_as_of date, first_at timestamptz, last_job uuid, last_as_of date,
+        last_at timestamptz, finding_id uuid, runs int, tenant text, opens boolean, look_job uuid, look_at timestamptz, was text,
+        is_first boolean, is_last boolean) on commit delete rows;
+    delete from ledger_wave;
+    delete from ledger_slice;
+    delete from ledger_seen;
+
+    -- Of each pack and source the oldest run, one at a time; of those that only add, all that come before the next one
+    -- that closes. As many as have lim findings together; a larger one is taken alone, a slice of lim at a time
+    insert into ledger_wave
+    select x.job_id, x.started, x.closing, x.at_rule, x.at_id, x.pack, x.source, x.as_of, x.tenant, x.opens, x.ended_at,
+           case when x.staged then array(select t.retry_of from muster.task t where t.job_id = x.job_id and t.retry_of is not null
+                                         and t.task_id between muster.id_floor(x.job_id) and muster.id_ceiling(x.job_id)) else '{}' end
+    from (
+        select y.*, sum(y.stated) over (order by y.started desc, y.job_id rows between unbounded preceding and 1 preceding) as before
+        from (
+            select d.*, split_part(j.pack, '@', 1) as pack, j.source_name as source, j.as_of, j.labels ->> 'tenant' as tenant,
+                   j.stage = 'plan' as opens, coalesce(p.finished_at, o.recorded_at) as ended_at, p.job_id is not null as staged,
+                   case when p.job_id is null then o.findings_total
+                        else (select sum(v.findings_total)::bigint from muster.verdict v where v.job_id = d.job_id
+                              and v.task_id between muster.id_floor(d.job_id) and muster.id_ceiling(d.job_id)) end as stated,
+                   count(*) filter (where j.stage = 'plan') over line as opened, row_number() over line as place
+            from (select * from muster.ledger_due order by started desc, job_id limit 500) as d
+            join muster.job j on j.job_id = d.job_id
+            left join muster.job_progress p on p.job_id = d.job_id
+            left join muster.outcome o on o.task_id = d.job_id
+            window line as (partition by split_part(j.pack, '@', 1), j.source_name order by d.started desc, d.job_id)
+        ) as y
+        where y.opened = 0 or (y.opens and y.place = 1)
+    ) as x
+    where coalesce(x.before, 0) = 0 or x.before + x.stated <= lim;
+    get diagnostics looked = row_count;
+
+    -- their findings, in the order of their ids; what counts is what report.finding shows of tasks with a verdict
+    insert into ledger_slice
+    select w.job_id, w.as_of, w.ended_at, w.pack, w.source, w.tenant, f.finding_id, f.fingerprint, f.rule, f.severity, f.shadow, f.record_no,
+           f.subject, f.part, f.message,
+           not f.task_id = any (w.retried) and (
+               select true from muster.outcome o where o.task_id = f.task_id and o.input_digest = f.input_digest
+                  and o.result in ('pass', 'warn', 'fail', 'not_evaluated')) is not null
+    from ledger_wave w
+    cross join lateral (
+        select * from muster.finding f
+        where f.job_id = w.job_id and f.finding_id > coalesce(w.at_id, muster.id_floor(w.job_id)) and f.finding_id <= muster.id_ceiling(w.job_id)
+        order by f.finding_id limit lim) as f
+    where not w.closing;
+    update ledger_wave w set closing = s.n < lim, at_id = case when s.n >= lim then s.last end
+    from (select v.job_id, count(l.job_id) as n, max(l.finding_id::text)::uuid as last
+          from ledger_wave v left join ledger_slice l on l.job_id = v.job_id where not v.closing group by v.job_id) as s
+    where s.job_id = w.job_id and not w.closing;
+
+    insert into ledger_seen
+    select x.id, x.fingerprint, x.pack, x.source, x.rule, x.severity, x.shadow, x.subject, x.part, x.record_no, x.message, x.first_job,
+           x.first_as_of, x.first_at, x.job_id, x.as_of, x.ended_at, x.finding_id, x.runs, x.tenant,
+           l.job_id is null or (x.as_of, x.job_id) >= (l.as_of, l.job_id), l.job_id, l.at, e.state,
+           (x.first_as_of, x.first_job) < (e.first_as_of, e.first_job_id), (x.as_of, x.job_id) > (e.last_as_of, e.last_job_id)
+    from (
+        select u.*, muster.exception_id(u.fingerprint) as id, (count(*) over (partition by u.fingerprint))::int as runs,
+               row_number() over (partition by u.fingerprint order by u.as_of desc, u.job_id desc) as back,
+               first_value(u.job_id) over f as first_job, first_value(u.as_of) over f as first_as_of, first_value(u.ended_at) over f as first_at
+        from (select distinct on (fingerprint, job_id) * from ledger_slice where counts
+              order by fingerprint, job_id, record_no, finding_id) as u
+        window f as (partition by u.fingerprint order by u.as_of, u.job_id)
+    ) as x
+    left join muster.exception e on e.exception_id = x.id
+    left join muster.rule_look l on l.source = x.source and l.pack = x.pack and l.rule = x.rule
+    where x.back = 1 and e.counted_job_id is distinct from x.job_id;
+
+    update muster.exception e
+    set state = case when e.resolved_at is null then 'persisting' when not s.opens then 'resolved' when s.runs > 1 then 'persisting' else 'reopened' end,
+        times_reopened = e.times_reopened + (e.resolved_at is not null and s.opens)::int,
+        resolved_at = case when not s.opens then e.resolved_at end,
+        resolved_by_job_id = case when not s.opens then e.resolved_by_job_id end,
+        runs_seen = e.runs_seen + s.runs, counted_job_id = s.last_job,
+        first_job_id = case when s.is_first then s.first_job else e.first_job_id end,
+        first_as_of = case when s.is_first then s.first_as_of else e.first_as_of end,
+        first_seen_at = case when s.is_first then s.first_at else e.first_seen_at end,
+        last_job_id = case when s.is_last then s.last_job else e.last_job_id end,
+        last_as_of = case when s.is_last then s.last_as_of else e.last_as_of end,
+        last_seen_at = case when s.is_last then s.last_at else e.last_seen_at end,
+        last_finding_id = case when s.is_last then s.finding_id else e.last_finding_id end,
+        severity = case when s.is_last then s.severity else e.severity end, shadow = case when s.is_last then s.shadow else e.shadow end,
+        subject = case when s.is_last then s.subject else e.subject end, part = case when s.is_last then s.part else e.part end,
+        record_no = case when s.is_last then s.record_no else e.record_no end, message = case when s.is_last then s.message else e.message end,
+        tenant = case when s.is_last then s.tenant else e.tenant end
+    from ledger_seen s where e.exception_id = s.exception_id and s.was is not null;
+
+    insert into muster.exception (exception_id, fingerprint, pack, source, rule, severity, shadow, subject, part, record_no, message, state,
+        first_job_id, first_as_of, first_seen_at, last_job_id, last_as_of, last_seen_at, last_finding_id, counted_job_id, runs_seen,
+        resolved_at, resolved_by_job_id, tenant)
+    select exception_id, fingerprint, pack, source, rule, severity, shadow, subject, part, record_no, message,
+           case when not opens then 'resolved' when runs > 1 then 'persisting' else 'new' end,
+           first_job, first_as_of, first_at, last_job, last_as_of, last_at, finding_id, last_job, runs,
+           case when not opens then look_at end, case when not opens then look_job end, tenant
+    from ledger_seen where was is null;
+
+    insert into muster.exception_change (exception_id, at, job_id, state, previous)
+    select exception_id, first_at, first_job, 'new', null from ledger_seen where was is null
+    union all
+    select exception_id, look_at, look_job, 'resolved', 'new' from ledger_seen where was is null and not opens
+    union all
+    select exception_id, last_at, last_job, 'reopened', 'resolved' from ledger_seen where was = 'resolved' and opens;
+
+    delete from muster.ledger_due d using ledger_wave v where d.job_id = v.job_id and v.closing and not v.opens;
+    update muster.ledger_due d set started = true, closing = v.closing, at_rule = v.at_rule, at_id = v.at_id
+    from ledger_wave v where d.job_id = v.job_id and (v.opens or not v.closing);
+
+    for w in select * from ledger_wave v where v.closing and v.opens order by v.started desc, v.job_id loop
+        exit when room <= 0;
+        step := room;
+        select coalesce(array_agg(r.rule) filter (where not r.shadow), '{}'), coalesce(array_agg(r.rule) filter (where r.shadow), '{}')
+        into active, shadowed from muster.rules_looked(w.job_id) as r;
+        with candidate as materialized (
+            select e.exception_id, e.rule, e.shadow, e.state, e.last_as_of, e.last_job_id from muster.exception e
+            where e.source = w.source and e.pack = w.pack and e.resolved_at is null
+              and (e.rule, e.exception_id) > (coalesce(w.at_rule, ''), coalesce(w.at_id, '00000000-0000-0000-0000-000000000000'))
+            order by e.rule, e.exception_id limit step
+        ), closed as (
+            update muster.exception e set state = 'resolved', resolved_at = w.ended_at, resolved_by_job_id = w.job_id
+            from candidate c
+            where e.exception_id = c.exception_id and (c.rule = any (active) or c.shadow and c.rule = any (shadowed))
+              and (c.last_as_of, c.last_job_id) < (w.as_of, w.job_id)
+            returning e.exception_id, c.state
+        ), noted as (
+            insert into muster.exception_change (exception_id, at, job_id, state, previous)
+            select c.exception_id, w.ended_at, w.job_id, 'resolved', c.state from closed c
+        )
+        select count(*), max(c.rule), (array_agg(c.exception_id order by c.rule desc, c.exception_id desc))[1]
+        into taken, last_rule, last_id from candidate c;
+        room := room - taken - 20; -- a run costs as much as twenty rows, however little it has to say
+        if taken = step then
+            update muster.ledger_due d set at_rule = last_rule, at_id = last_id where d.job_id = w.job_id;
+            exit;
+        end if;
+        insert into muster.rule_look as l (pack, source, rule, as_of, job_id, at)
+        select w.pack, w.source, r, w.as_of, w.job_id, w.ended_at from unnest(active) as r order by r
+        on conflict (source, pack, rule) do update set as_of = excluded.as_of, job_id = excluded.job_id, at = excluded.at
+            where (excluded.as_of, excluded.job_id) > (l.as_of, l.job_id);
+        delete from muster.ledger_due d where d.job_id = w.job_id;
+    end loop;
+    return looked;
+end
+$$;
+comment on function muster.ledger_advance is 'Enters runs that are due, about lim findings and as many exceptions at a time; how many runs were looked at, 0 if none are due.';
+
+-- ---- what people see ----
+
+create view report.exception as
+select e.exception_id, e.fingerprint, e.pack, e.rule, e.severity, e.shadow, e.source, e.subject, e.part, e.record_no, e.state, e.message,
+       e.first_seen_at, e.last_seen_at, e.first_job_id, e.last_job_id, e.last_finding_id, e.runs_seen, e.times_reopened, e.resolved_at,
+       e.resolved_by_job_id, w.waiver_id is not null as is_waived, w.waiver_id, w.expires_at as waived_until, w.owner as waiver_owner,
+       w.reason as waiver_reason
+from muster.exception e
+left join lateral (
+    select v.waiver_id, v.expires_at, v.owner, v.reason
+    from (select y.* from muster.waiver_exception x join muster.waiver y on y.waiver_id = x.waiver_id where x.exception_id = e.exception_id
+          union all
+          select y.* from muster.waiver y where y.rule = e.rule and (y.source is null or y.source = e.source) and (y.pack is null or y.pack = e.pack)) as v
+    where v.expires_at > now() and not exists (select from muster.waiver_revocation r where r.waiver_id = v.waiver_id)
+    order by v.expires_at desc, v.waiver_id limit 1) as w on true;
+comment on view report.exception is 'The exceptions ledger: one row per finding that came up in some run, by its fingerprint, and what has become of it. A waiver hides nothing: the state goes on beneath.';
+comment on column report.exception.exception_id is 'Follows from the fingerprint: the same over runs and deliveries.';
+comment on column report.exception.fingerprint is 'Fingerprint of its findings: pack, rule, source and business key.';
+comment on column report.exception.pack is 'Rule pack, without version.';
+comment on column report.exception.rule is 'Id of the rule.';
+comment on column report.exception.severity is 'info, low, medium, high, critical; when last seen.';
+comment on column report.exception.shadow is 'The rule was in shadow mode when it was last seen.';
+comment on column report.exception.source is 'Name of the source.';
+comment on column report.exception.subject is 'Key of a group finding; null if it is of a record.';
+comment on column report.exception.part is 'Tells findings of one subject apart.';
+comment on column report.exception.record_no is 'Number of the record when last seen; null if it is of a group.';
+comment on column report.exception.state is 'new: seen in one run; persisting: in more; resolved: a later run looked and did not find it; reopened: found again after that, once.';
+comment on column report.exception.message is 'What is wrong, for people; when last seen.';
+comment on column report.exception.first_seen_at is 'When the first run that saw it had ended. Runs are in the order of the day that they go by, then of submission.';
+comment on column report.exception.last_seen_at is 'When the last run that saw it had ended.';
+comment on column report.exception.first_job_id is 'The first run that saw it.';
+comment on column report.exception.last_job_id is 'The last run that saw it.';
+comment on column report.exception.last_finding_id is 'Its finding in that run, with the evidence: report.finding.';
+comment on column report.exception.runs_seen is 'In how many runs it was seen.';
+comment on column report.exception.times_reopened is 'How often it came up again after it was resolved.';
+comment on column report.exception.resolved_at is 'When the run had ended that looked and did not find it; null while it is open.';
+comment on column report.exception.resolved_by_job_id is 'That run.';
+comment on column report.exception.is_waived is 'A waiver that has neither expired nor been revoked covers it.';
+comment on column report.exception.waiver_id is 'That waiver; of several the one that lasts longest.';
+comment on column report.exception.waived_until is 'When it expires.';
+comment on column report.exception.waiver_owner is 'Who answers for it.';
+comment on column report.exception.waiver_reason is 'Why.';
+
+create view report.exception_history as
+select c.exception_id, c.at, c.job_id, c.state, c.previous as previous_state
+from muster.exception_change c join muster.exception e on e.exception_id = c.exception_id;
+comment on view report.exception_history is 'Each time that an exception came up, was resolved or came up again, in the order in which it was entered.';
+comment on column report.exception_history.exception_id is 'The exception.';
+comment on column report.exception_history.at is 'When the run had ended that showed it.';
+comment on column report.exception_history.job_id is 'That run.';
+comment on column report.exception_history.state is 'new, resolved or reopened.';
+comment on column report.exception_history.previous_state is 'State before; null of a new one.';
+
+create view report.waiver as
+select w.waiver_id, e.exception_id, w.pack, w.source, w.rule, w.owner, w.reason, w.placed_by, w.placed_at, w.expires_at,
+       r.revoked_at, r.revoked_by, r.reason as revoked_reason,
+       case when r.waiver_id is not null then 'revoked' when w.expires_at <= now() then 'expired' else 'active' end as state
+from muster.waiver w
+left join muster.waiver_exception x on x.waiver_id = w.waiver_id
+left join muster.exception e on e.exception_id = x.exception_id
+left join muster.waiver_revocation r on r.waiver_id = w.waiver_id
+where w.rule is not null or e.exception_id is not null;
+comment on view report.waiver is 'Waivers: one row for each exception that one names, or one for a rule. They stay for ever.';
+comment on column report.waiver.waiver_id is 'The waiver.';
+comment on column report.waiver.exception_id is 'The exception that it names; null if it is of a rule.';
+comment on column report.waiver.pack is 'Of a rule: only in this pack; null: in all.';
+comment on column report.waiver.source is 'Of a rule: only in this source; null: in all.';
+comment on column report.waiver.rule is 'All exceptions of this rule; null if it names exceptions.';
+comment on column report.waiver.owner is 'Who answers for it.';
+comment on column report.waiver.reason is 'Why.';
+comment on column report.waiver.placed_by is 'Who placed it.';
+comment on column report.waiver.placed_at is 'When.';
+comment on column report.waiver.expires_at is 'Until when it is in force.';
+comment on column report.waiver.revoked_at is 'When it was taken back; null if it was not.';
+comment on column report.waiver.revoked_by is 'Who took it back.';
+comment on column report.waiver.revoked_reason is 'Why.';
+comment on column report.waiver.state is 'active, expired or revoked.';
+
+-- ---- what people ask for ----
+
+create function muster.exceptions(request text) returns text
+    language plpgsql stable security definer set search_path = pg_catalog, muster
+    set plan_cache_mode = force_custom_plan -- what is not asked for goes out of the plan
+    set jit = off
+    as $$
+declare
+    q jsonb := request::jsonb;
+    f jsonb := coalesce(q -> 'filter', '{}');
+    lim int := coalesce((q ->> 'limit')::int, 100);
+    one uuid := (q ->> 'exception_id')::uuid;
+    behind muster.exception;
+    found_ones json;
+begin
+    if one is not null then
+        select json_agg(to_jsonb(x) || jsonb_build_object(
+            'history', (select coalesce(jsonb_agg(to_jsonb(c) - 'change_id' - 'exception_id' order by c.change_id), '[]')
+                        from muster.exception_change c where c.exception_id = one),
+            'waivers', (select coalesce(jsonb_agg(to_jsonb(w) - 'exception_id' order by w.placed_at, w.waiver_id), '[]') from report.waiver w
+                        where w.exception_id = one or w.rule = x.rule and (w.source is null or w.source = x.source) and (w.pack is null or w.pack = x.pack))))
+        into found_ones from report.exception x where x.exception_id = one;
+        if found_ones is null then
+            return muster.refusal('not_found', 'there is no exception with this id', '/exception_id');
+        end if;
+        return json_build_object('ok', true, 'exceptions', found_ones, 'more', false)::text;
+    end if;
+    if q ->> 'after' is not null then
+        select * into behind from muster.exception e where e.exception_id = (q ->> 'after')::uuid;
+        if not found then
+            return muster.refusal('not_found', 'there is no exception with this id', '/after');
+        end if;
+    end if;
+    select coalesce(json_agg(y.doc order by y.source, y.pack, y.rule, y.exception_id), '[]') into found_ones
+    from (
+        select x.source, x.pack, x.rule, x.exception_id, to_jsonb(x) as doc from report.exception x
+        where (f ->> 'state' is not null or x.resolved_at is null) and (f ->> 'state' is null or x.state = f ->> 'state')
+          and (f ->> 'source' is null or x.source = f ->> 'source') and (f ->> 'pack' is null or x.pack = f ->> 'pack')
+          and (f ->> 'rule' is null or x.rule = f ->> 'rule') and (f ->> 'severity' is null or x.severity = f ->> 'severity')
+          and (f ->> 'waived' is null or x.is_waived = (f ->> 'waived' = 'yes'))
+          and (q ->> 'after' is null or (x.source, x.pack, x.rule, x.exception_id) > (behind.source, behind.pack, behind.rule, behind.exception_id))
+        order by x.source, x.pack, x.rule, x.exception_id limit lim
+    ) as y;
+    return json_build_object('ok', true, 'exceptions', found_ones, 'more', json_array_length(found_ones) = lim)::text;
+end
+$$;
+comment on function muster.exceptions is 'The answer of muster.api.exceptions: one with its history and waivers, or those that a filter means (those that are open, unless it names a state), by source, pack and rule.';
+
+create function muster.waive(request text, default_actor text) returns text
+    language plpgsql volatile security definer set search_path = pg_catalog, muster
+    as $$
+declare
+    q jsonb := request::jsonb;
+    who text := coalesce(q ->> 'actor', default_actor);
+    ids uuid[] := array(select distinct x::uuid from jsonb_array_elements_text(q -> 'exception_ids') as x order by 1);
+    until timestamptz;
+    until_text text;
+    digest_of bytea;
+    made uuid;
+    missing text;
+    covered bigint;
+    is_dry boolean := coalesce((q ->> 'dry_run')::boolean, false);
+    is_known boolean;
+begin
+    begin -- a day counts to its end
+        until := case when length(q ->> 'until') = 10 then ((q ->> 'until')::date + 1)::timestamp at time zone 'UTC' else (q ->> 'until')::timestamptz end;
+    exception when data_exception then
+        return muster.refusal('invalid', 'want a day (2027-03-31) or a time (2027-03-31T18:00:00Z)', '/until');
+    end;
+    if until <= now() then
+        return muster.refusal('invalid', 'a waiver must expire in the future', '/until');
+    elsif until > now() + interval '3 years' then
+        return muster.refusal('invalid', 'a waiver may last three years at most: place it again then', '/until');
+    end if;
+    until_text := to_char(until at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"');
+    select '/exception_ids/' || (o - 1) into missing from jsonb_array_elements_text(q -> 'exception_ids') with ordinality as x(id, o)
+    where not exists (select from muster.exception e where e.exception_id = x.id::uuid) order by o limit 1;
+    if missing is not null then
+        return muster.refusal('not_found', 'there is no exception with this id', missing);
+    end if;
+    select count(*) into covered from muster.exception e
+    where case when ids <> '{}' then e.exception_id = any (ids)
+               else e.rule = q ->> 'rule' and (q ->> 'source' is null or e.source = q ->> 'source') and (q ->> 'pack' is null or e.pack = q ->> 'pack') end
+      and e.resolved_at is null;
+    digest_of := sha256(convert_to(jsonb_build_object('exception_ids', to_jsonb(ids), 'rule', q -> 'rule', 'source', q -> 'source', 'pack', q -> 'pack',
+        'owner', q -> 'owner', 'reason', q -> 'reason', 'expires_at', until_text)::text, 'UTF8'));
+    perform pg_advisory_xact_lock(muster.lock_key('waive'));
+    select w.waiver_id into made from muster.waiver w
+    where w.digest = digest_of and not exists (select from muster.waiver_revocation r where r.waiver_id = w.waiver_id);
+    is_known := found;
+    if not is_known and not is_dry then
+        made := muster.derive_id(muster.id_at(clock_timestamp()), sha256(convert_to(gen_random_uuid()::text, 'UTF8')));
+        insert into muster.waiver (waiver_id, digest, pack, source, rule, owner, reason, placed_by, expires_at)
+        values (made, digest_of, q ->> 'pack', q ->> 'source', q ->> 'rule', q ->> 'owner', q ->> 'reason', who, until);
+        insert into muster.waiver_exception (waiver_id, exception_id) select made, x from unnest(ids) as x;
+        perform muster.event_row('operator.waived', muster.event_json('operator_waived', null, null, ',"waiver_id":"' || made || '","actor":'
+            || to_json(who)::text || ',"owner":' || to_json(q ->> 'owner')::text || ',"expires_at":' || to_json(until_text)::text
+            || case when ids <> '{}' then ',"exceptions":' || cardinality(ids) else ',"rule":' || (q -> 'rule')::text end));
+        perform pg_notify('muster_outbox', '');
+        perform muster.audit_append(who, 'waive: ' || (q ->> 'reason'), '[["waiver","' || made || '","' || encode(digest_of, 'hex') || '"]]');
+    end if;
+    return json_strip_nulls(json_build_object('ok', true, 'dry_run', is_dry, 'waiver_id', made, 'duplicate', is_known, 'matched', covered,
+        'expires_at', until_text))::text;
+end
+$$;
+comment on function muster.waive is 'The answer of muster.api.waive: places a waiver, whose exceptions go on being followed beneath. The same once more, while it stands, is the same waiver.';
+
+create function muster.waiver_revoke(request text, default_actor text) returns text
+    language plpgsql volatile security definer set search_path = pg_catalog, muster
+    as $$
+declare
+    q jsonb := request::jsonb;
+    who text := coalesce(q ->> 'actor', default_actor);
+    w muster.waiver;
+begin
+    select * into w from muster.waiver where waiver_id = (q ->> 'waiver_id')::uuid;
+    if not found then
+        return muster.refusal('not_found', 'there is no waiver with this id', '/waiver_id');
+    end if;
+    insert into muster.waiver_revocation (waiver_id, reason, revoked_by) values (w.waiver_id, q ->> 'reason', who) on conflict do nothing;
+    if not found then
+        return json_build_object('ok', true, 'waiver_id', w.waiver_id, 'duplicate', true)::text;
+    end if;
+    perform muster.event_row('operator.waiver_revoked', muster.event_json('operator_waiver_revoked', null, null, ',"waiver_id":"' || w.waiver_id
+        || '","actor":' || to_json(who)::text));
+    perform pg_notify('muster_outbox', '');
+    perform muster.audit_append(who, 'revoke waiver: ' || (q ->> 'reason'), '[["waiver_revocation","' || w.waiver_id || '","'
+        || encode(sha256(convert_to(jsonb_build_object('waiver_id', w.waiver_id, 'reason', q -> 'reason', 'revoked_by', who)::text, 'UTF8')), 'hex') || '"]]');
+    return json_build_object('ok', true, 'waiver_id', w.waiver_id, 'duplicate', false)::text;
+end
+$$;
+comment on function muster.waiver_revoke is 'The answer of muster.api.revoke: takes a waiver back. The waiver stays, with a row that says who, when and why; twice is once.';
+
+-- ---- who may what ----
+
+revoke all on all tables in schema muster from public;
+revoke all on all functions in schema muster from public;
+grant select on all tables in schema report to muster_reporter, muster_auditor;
+grant select on muster.waiver, muster.waiver_exception, muster.waiver_revocation, muster.exception_change to muster_auditor;
+grant execute on function muster.ledger_advance, muster.exceptions, muster.waive, muster.waiver_revoke to muster_dispatcher;
 
 insert into muster.schema_migration (version, name) values (14, 'exception');
 reset role;

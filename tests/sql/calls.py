@@ -51,6 +51,7 @@ class Job:
     def __init__(self, stage="scan", queue="default", priority="normal", key=None, pack="identifiers@1.0.0", ms=None, **more):
         self.id, self.stage, self.queue, self.priority, self.key, self.pack = uuid7(ms), stage, queue, priority, key, pack
         self.labels = more.get("labels")
+        self.source, self.as_of = more.get("source", "trades"), more.get("as_of", "2026-11-24")
         terms = {"pack": {"name": pack.split("@")[0], "version": pack.split("@")[1], "digest": sha(pack).hex()}, "lists": {},
                  "params": {}, "as_of": "2026-11-24", "shard_bytes": 67108864, "buckets": 16,
                  "limits": {"record_bytes": 1048576, "fields": 4096}}
@@ -75,7 +76,7 @@ class Job:
 
 ACCEPT = (("uuid", lambda j: j.id), ("text", lambda j: j.key), ("bytea", lambda j: j.body), ("bytea", lambda j: j.digest),
           ("text", lambda j: j.stage), ("text", lambda j: j.queue), ("text", lambda j: j.priority), ("text", lambda j: j.pack),
-          ("bytea", lambda j: sha(j.terms)), ("text", lambda j: "trades"), ("text", lambda j: "2026-11-24"),
+          ("bytea", lambda j: sha(j.terms)), ("text", lambda j: j.source), ("text", lambda j: j.as_of),
           ("timestamptz", lambda j: None), ("text", lambda j: j.labels), ("text", lambda j: None))
 
 

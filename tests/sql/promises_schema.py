@@ -81,6 +81,8 @@ def a_reporter_reads_every_view_and_nothing_else(world):
     waits, dead = accept(world.db, Job(), Job())
     stream.record(world.db, [stream.outcome(dead, result="error", reason="source_missing", rules=[], input_digest=None)], deferred=[
         {"task": waits.id, "n": 1, "class": "dependency", "reason": "source_down", "message": "the root is gone"}])
+    world.db.rows("select muster.ledger_advance(100)")
+    world.db.rows("""select muster.waive('{"rule":"ISIN","owner":"o","reason":"r","until":"' || (now() + interval '1 day')::date || '"}', 'test')""")
     views = [r[0] for r in world.db.rows("select viewname from pg_views where schemaname = 'report'")]
     assert len(views) >= 6
     for view in views:
