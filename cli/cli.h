@@ -71,8 +71,19 @@ enum cli_exit cli_refusal(const json_t *answer);
 /* {"ok":true} or {"ok":false,...}. */
 bool cli_answer_ok(const json_t *answer);
 
+/* {"queue":"aml","label":{"desk":"fx"}} of "queue=aml" and "label.desk=fx": which keys there are, and what they take, the
+ * service knows. NULL: usage, told. */
+json_t *cli_filter_of(const struct cli_values *filters, enum cli_exit *status);
+/* Who asks, for the audit trail; as good as the word of who asks. */
+void cli_put_actor(json_t *request);
+/* cli_ask, with failures and refusals told. */
+MU_MUST bool cli_request(struct cli *cli, struct mu_bus *bus, const char *verb, const json_t *request, json_t **answer,
+                         enum cli_exit *status);
+
 /* Prints one JSON document on a line of its own. */
 void cli_print_json(const json_t *doc);
+/* A member a line. */
+void cli_print_fields(json_t *doc);
 
 /* Columns that a text takes: characters, not bytes (printf pads bytes). */
 int cli_width(const char *text);
@@ -101,6 +112,7 @@ enum cli_exit cli_check(struct cli *cli);
 enum cli_exit cli_db(struct cli *cli);
 enum cli_exit cli_dead(struct cli *cli);
 enum cli_exit cli_dev(struct cli *cli);
+enum cli_exit cli_exception(struct cli *cli);
 enum cli_exit cli_maintain(struct cli *cli); /* `db maintain` */
 enum cli_exit cli_pack(struct cli *cli);
 enum cli_exit cli_permissions(struct cli *cli);

@@ -18,6 +18,7 @@ static const struct cli_verb verbs[] = {
     {"db", "migrate|status|maintain|resubmit", "the database: its schema, its partitions; after a restore, resubmit", cli_db, 0},
     {"dead", "ls | show TASK | retry TASK… --reason WHY [--rate N]", "tasks that ended without a verdict; also by --filter KEY=VALUE", cli_dead, 0},
     {"dev", "[--workers N] [--dir DIR] [--keep]", "a private broker, database and agents until Ctrl-C", cli_dev, 0},
+    {"exception", "ls | show ID | waive ID… | revoke WAIVER", "the exceptions ledger: what becomes of findings over runs; waivers", cli_exception, 0},
     {"pack", "lint|test|show|load|diff PACK…", "rule packs: find their mistakes, run their cases, look, load, compare", cli_pack, 0},
     {"permissions", "[--agent ID] [--queue Q]…", "the rights of each role, as a block of nats-server's configuration", cli_permissions, 0},
     {"setup", "[--check]", "create the streams, buckets and consumers that are missing; report differences", cli_setup, 0},
@@ -45,6 +46,12 @@ static void help(void)
          "      after the database came back at an older state: stores the jobs that it does not know any more again, under\n"
          "      their old ids, from the job.accepted events that the broker has, and records the results that were put aside\n"
          "      for them. TIME is 2026-11-24T18:00:00Z, a day, or how long ago (36h). Running it again changes nothing");
+    puts("\n  muster exception ls [--filter KEY=VALUE…]\n"
+         "      what is open, or --filter state=new|persisting|reopened|resolved; also rule, source, pack, severity, waived=yes|no\n"
+         "  muster exception waive EXCEPTION… --owner WHO --reason WHY --until DAY [--dry-run]\n"
+         "  muster exception waive --rule RULE [--source SOURCE] [--pack PACK] --owner WHO --reason WHY --until DAY [--dry-run]\n"
+         "      leave them as they are until the end of DAY (or a time, 2027-03-31T18:00:00Z); how they stand is followed beneath\n"
+         "  muster exception revoke WAIVER --reason WHY");
     puts("\noptions:\n"
          "  -s, --server URL       the broker (default: nats.url of the configuration, NATS_URL)\n"
          "      --js-domain DOMAIN the domain of JetStream, behind a leaf node (nats.jetstream_domain)\n"

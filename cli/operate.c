@@ -1,16 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `muster cancel` and `muster dead`: what operators do to jobs and tasks, by muster.api.cancel, dead and retry. */
 #include "cli.h"
-
-#include <ctype.h>
-#include <unistd.h>
-
-#define ASK_MS 60000 /* a request may end thousands of jobs */
-#define FILTERS_MAX 32
+#include "domain/names_rights.h"
 
 struct words { /* of a command line, taken apart */
-    const char *filters[FILTERS_MAX];
-    size_t filter_count;
+    struct cli_values filters;
     const char *reason, *rate;
     bool dry_run;
     int argc; /* what is no option: ids and keys */
@@ -33,8 +27,8 @@ static bool take_options(struct cli *cli, struct words *w, enum cli_exit *status
             w->reason = value;
         else if (mu_span_is(word, "--rate"))
             w->rate = value;
-        else if (mu_span_is(word, "--filter") && w->filter_count < FILTERS_MAX)
-            w->filters[w->filter_count++] = value;
+        else if (mu_span_is(word, "--filter") && w->filters.count < CLI_VALUES_MAX)
+            w->filters.at[w->filters.count++] = value;
         else
             takes = false;
         if (!takes && word.len > 1 && word.at[0] == '-')
@@ -46,64 +40,6 @@ static bool take_options(struct cli *cli, struct words *w, enum cli_exit *status
         i += takes;
     }
     return true;
-}
-
-/* "queue=aml", "label.desk=fx": which keys there are, and what they take, the service knows. */
-static json_t *filter_of(const struct words *w, enum cli_exit *status)
-{
-    MU_AUTO(mu_json_free) json_t *filter = json_object();
-    for (size_t i = 0; i < w->filter_count; i++) {
-        const char *equals = strchr(w->filters[i], '=');
-        json_t *into = filter;
-        struct mu_span key = mu_span(w->filters[i], equals ? (size_t)(equals - w->filters[i]) : 0);
-        char name[80];
-        if (key.len > 6 && memcmp(key.at, "label.", 6) == 0) {
-            into = json_object_get(filter, "label");
-            if (!into)
-                json_object_set_new(filter, "label", into = json_object());
-            key = mu_span(key.at + 6, key.len - 6);
-        }
-        if (!key.len || !mu_copy_text(name, sizeof(name), key) ||
-            json_object_set_new(into, name, json_string(equals + 1)) != 0) {
-            *status = cli_usage("cannot read the filter \"%s\"; write queue=aml, source=trades or label.desk=fx", w->filters[i]);
-            return NULL;
-        }
-    }
-    return MU_GIVE(filter);
-}
-
-/* For the audit trail; as good as the word of who asks. */
-static void put_actor(json_t *request)
-{
-    char actor[65], host[40] = "localhost";
-    const char *user = getenv("LOGNAME");
-    if (!user || !*user)
-        user = getenv("USER");
-    gethostname(host, sizeof(host) - 1);
-    if (user && *user)
-        snprintf(actor, sizeof(actor), "%.24s@%.39s", user, host);
-    else
-        snprintf(actor, sizeof(actor), "uid-%ld@%.39s", (long)getuid(), host);
-    for (char *c = actor; *c; c++)
-        if (!isgraph((unsigned char)*c))
-            *c = '_';
-    json_object_set_new(request, "actor", json_string(actor));
-}
-
-static bool ask(struct cli *cli, struct mu_bus *bus, const char *verb, const json_t *request, json_t **answer, enum cli_exit *status)
-{
-    MU_AUTO(mu_text_free) struct mu_text body = {0};
-    struct mu_error err = {0};
-    mu_json_write(&body, request);
-    if (!mu_text_ok(&body, &err) ||
-        !cli_ask(bus, verb, mu_text_span(&body), cli->timeout_ms ? cli->timeout_ms : ASK_MS, answer, &err)) {
-        *status = cli_fail(&err);
-        return false;
-    }
-    if (cli_answer_ok(*answer))
-        return true;
-    *status = cli_refusal(*answer);
-    return false;
 }
 
 /* What several answers say together. */
@@ -151,7 +87,7 @@ static bool carry_out(struct cli *cli, struct mu_bus *bus, const char *verb, con
 {
     for (bool more = true; more;) {
         MU_AUTO(mu_json_free) json_t *answer = NULL;
-        if (!ask(cli, bus, verb, request, &answer, status))
+        if (!cli_request(cli, bus, verb, request, &answer, status))
             return false;
         add(s, answer);
         if (dry_run)
@@ -166,20 +102,20 @@ static json_t *request_of(const struct words *w, enum cli_exit *status)
 {
     if (!w->reason || !*w->reason)
         return *status = cli_usage("say why: --reason TEXT, it is kept in the audit trail"), NULL;
-    if (!w->argc == !w->filter_count)
+    if (!w->argc == !w->filters.count)
         return *status = cli_usage("name what is meant, or give --filter KEY=VALUE"), NULL;
     MU_AUTO(mu_json_free) json_t *request = json_pack("{s:s,s:b}", "reason", w->reason, "dry_run", w->dry_run);
     if (!request)
         return *status = cli_usage("the reason is no UTF-8 text"), NULL;
-    put_actor(request);
+    cli_put_actor(request);
     if (w->rate) {
         int64_t rate;
         if (!mu_parse_i64(mu_span_of(w->rate), 1, 100000, &rate))
             return *status = cli_usage("cannot read the rate \"%s\"; write how many tasks a second, 1 to 100000", w->rate), NULL;
         json_object_set_new(request, "rate", json_integer(rate));
     }
-    if (w->filter_count) {
-        json_t *filter = filter_of(w, status);
+    if (w->filters.count) {
+        json_t *filter = cli_filter_of(&w->filters, status);
         if (!filter)
             return NULL;
         json_object_set_new(request, "filter", filter);
@@ -209,7 +145,7 @@ static enum cli_exit operate(struct cli *cli, const struct words *w, const char 
             status = one;
         json_object_del(request, name);
     }
-    if (w->filter_count)
+    if (w->filters.count)
         any = carry_out(cli, bus, verb, request, w->dry_run, &sum, &status);
     if (any)
         tell(cli, w, verb, &sum);
@@ -224,6 +160,7 @@ enum cli_exit cli_cancel(struct cli *cli)
         return status;
     if (w.rate)
         return cli_usage("cancel takes no --rate");
+    cli->role = mu_role_name(MU_ROLE_OPERATOR);
     return operate(cli, &w, "cancel");
 }
 
@@ -248,8 +185,8 @@ static enum cli_exit list(struct cli *cli, const struct words *w)
     MU_AUTO(mu_json_free) json_t *request = json_object();
     if (w->argc || w->reason || w->rate || w->dry_run)
         return cli_usage("dead ls takes only --filter KEY=VALUE");
-    if (w->filter_count) {
-        json_t *filter = filter_of(w, &status);
+    if (w->filters.count) {
+        json_t *filter = cli_filter_of(&w->filters, &status);
         if (!filter)
             return status;
         json_object_set_new(request, "filter", filter);
@@ -263,7 +200,7 @@ static enum cli_exit list(struct cli *cli, const struct words *w)
         MU_AUTO(mu_json_free) json_t *answer = NULL;
         size_t i;
         json_t *d = NULL;
-        if (!ask(cli, bus, "dead", request, &answer, &status))
+        if (!cli_request(cli, bus, "dead", request, &answer, &status))
             return status;
         json_array_foreach(json_object_get(answer, "dead"), i, d)
         {
@@ -283,28 +220,17 @@ static enum cli_exit list(struct cli *cli, const struct words *w)
 static enum cli_exit show(struct cli *cli, const struct words *w)
 {
     enum cli_exit status = CLI_USAGE;
-    const char *key;
-    json_t *value;
-    if (w->argc != 1 || w->filter_count || w->reason || w->rate || w->dry_run)
+    if (w->argc != 1 || w->filters.count || w->reason || w->rate || w->dry_run)
         return cli_usage("dead show takes one task");
     MU_AUTO(mu_json_free) json_t *request = json_pack("{s:s}", "task_id", w->argv[0]), *answer = NULL;
     MU_AUTO(mu_bus_free) struct mu_bus *bus = request ? cli_connect(cli, &status) : NULL;
-    if (!bus || !ask(cli, bus, "dead", request, &answer, &status))
+    if (!bus || !cli_request(cli, bus, "dead", request, &answer, &status))
         return status;
     json_t *d = json_array_get(json_object_get(answer, "dead"), 0);
-    if (cli->format == CLI_JSON) {
+    if (cli->format == CLI_JSON)
         cli_print_json(d);
-        return CLI_DONE;
-    }
-    json_object_foreach(d, key, value)
-    {
-        MU_AUTO(mu_text_free) struct mu_text text = {0};
-        if (json_is_string(value))
-            mu_text_puts(&text, json_string_value(value));
-        else if (!json_is_null(value))
-            mu_json_write(&text, value);
-        printf("%-12s %.*s\n", key, (int)text.len, text.len ? text.at : "");
-    }
+    else
+        cli_print_fields(d);
     return CLI_DONE;
 }
 
@@ -319,5 +245,6 @@ enum cli_exit cli_dead(struct cli *cli)
     cli->argv++;
     if (!take_options(cli, &w, &status))
         return status;
+    cli->role = mu_role_name(MU_ROLE_OPERATOR);
     return mu_span_is(verb, "ls") ? list(cli, &w) : mu_span_is(verb, "show") ? show(cli, &w) : operate(cli, &w, "retry");
 }

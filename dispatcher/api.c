@@ -10,7 +10,7 @@
 #include "refusal.h"
 #include "statements.h"
 
-enum { SUBMIT, STATUS, PING, CANCEL, RETRY, DEAD, LOAD, ENDPOINTS };
+enum { SUBMIT, STATUS, PING, CANCEL, RETRY, DEAD, LOAD, EXCEPTIONS, WAIVE, REVOKE, ENDPOINTS };
 static const struct mu_endpoint endpoints[ENDPOINTS] = {
     [SUBMIT] = {"submit", MU_SUBJECT_API "submit"},
     [STATUS] = {"status", MU_SUBJECT_API "status"},
@@ -19,6 +19,9 @@ static const struct mu_endpoint endpoints[ENDPOINTS] = {
     [RETRY] = {"retry", MU_SUBJECT_API "retry"},
     [DEAD] = {"dead", MU_SUBJECT_API "dead"},
     [LOAD] = {"load", MU_SUBJECT_API "load"},
+    [EXCEPTIONS] = {"exceptions", MU_SUBJECT_API "exceptions"},
+    [WAIVE] = {"waive", MU_SUBJECT_API "waive"},
+    [REVOKE] = {"revoke", MU_SUBJECT_API "revoke"},
 };
 #define INTAKE_AT_ONCE 500
 
@@ -75,6 +78,9 @@ static void database_away(size_t endpoint, struct mu_error *err)
         [RETRY] = {"nothing is done", twice},
         [DEAD] = {"nobody can tell what is dead", again},
         [LOAD] = {"nothing is loaded", twice},
+        [EXCEPTIONS] = {"nobody can tell what is open", again},
+        [WAIVE] = {"nothing is waived", twice},
+        [REVOKE] = {"nothing is revoked", twice},
     };
     mu_error_clear(err);
     mu_fail_code(err, MU_UNAVAILABLE, "unavailable", "the database cannot be reached; %s", told[endpoint].consequence);
@@ -127,7 +133,9 @@ static void status(struct dispatcher *d, const struct mu_message *m)
 /* The answer follows the commit; agents and queue hear of it at once, or from the leader if that fails here. */
 static void operate(struct dispatcher *d, size_t endpoint, const struct mu_message *m)
 {
-    static const enum operation operations[ENDPOINTS] = {[CANCEL] = OPERATE_CANCEL, [RETRY] = OPERATE_RETRY, [DEAD] = OPERATE_DEAD};
+    static const enum operation operations[ENDPOINTS] = {
+        [CANCEL] = OPERATE_CANCEL, [RETRY] = OPERATE_RETRY, [DEAD] = OPERATE_DEAD,
+        [EXCEPTIONS] = OPERATE_EXCEPTIONS, [WAIVE] = OPERATE_WAIVE, [REVOKE] = OPERATE_REVOKE};
     struct mu_error err = {0}, later = {0};
     MU_AUTO(mu_rows_free) struct mu_rows *rows = NULL;
     int64_t began = mu_clock_us();
@@ -139,7 +147,7 @@ static void operate(struct dispatcher *d, size_t endpoint, const struct mu_messa
         refuse(d, endpoint, m, &err);
         return;
     }
-    if (endpoint != DEAD && !policy_write(d, &later))
+    if ((endpoint == CANCEL || endpoint == RETRY) && !policy_write(d, &later))
         mu_log_failure(MU_WARNING, &later, "agents are told by the leader");
     MU_FAILPOINT("dispatcher.after_policy");
     mu_service_answer(d->service, endpoint, m->reply, mu_row_span(rows, 0, 0), NULL, mu_clock_us() - began);

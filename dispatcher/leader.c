@@ -29,6 +29,8 @@
 #define BROKER_LOST_MS 5000
 #define RETRIES_AT_ONCE 500
 #define REPLAYS_AT_ONCE 1000 /* jobs */
+#define LEDGER_MS 1000
+#define LEDGER_AT_ONCE 2000 /* findings: some fifty milliseconds, in which nobody is answered */
 
 static const struct mu_duty duty = {
     .program = "muster-dispatcher", .take = SQL_LEAD,
@@ -38,7 +40,7 @@ struct leader {
     struct dispatcher *d;
     struct mu_lock lock;
     int64_t try_ms, beat_ms, sweep_ms, policy_ms, reconcile_ms, recount_ms, maintain_ms, setback_ms, space_ms, stray_ms,
-        replay_ms, broker_lost_ms;
+        replay_ms, ledger_ms, broker_lost_ms;
     struct reconciler reconciler;
     struct leftovers leftovers;
     struct setback setback;
@@ -211,6 +213,21 @@ static bool keep_house(struct leader *l, int64_t now, int64_t *next_ms, struct m
     return true;
 }
 
+/* Runs that ended go into the exceptions ledger, a slice per turn of the loop while any are due. */
+static bool ledger(struct leader *l, int64_t now, int64_t *next_ms, struct mu_error *err)
+{
+    MU_AUTO(mu_rows_free) struct mu_rows *rows = NULL;
+    if (!due(&l->ledger_ms, LEDGER_MS, now, next_ms))
+        return true;
+    mu_args_reset(l->d->args);
+    mu_arg_i64(l->d->args, LEDGER_AT_ONCE);
+    if (!mu_store_run(l->d->store, SQL_LEDGER_ADVANCE, l->d->args, &rows, err))
+        return false;
+    if (mu_row_i64(rows, 0, 0))
+        l->ledger_ms = *next_ms = 0;
+    return true;
+}
+
 /* Who cannot reach the broker leaves the duty to one who can. */
 static void look_at_broker(struct leader *l, int64_t now)
 {
@@ -240,6 +257,8 @@ bool leader_step(struct leader *l, int64_t *next_ms, struct mu_error *err)
     if (due(&l->heads_ms, l->d->config->audit_head_every_ms, now, next_ms) && !heads_note(&l->heads, err))
         return false;
     if (due(&l->replay_ms, RARELY * pass_ms, now, next_ms) && !replay(l, err))
+        return false;
+    if (!ledger(l, now, next_ms, err))
         return false;
     if (!mu_bus_connected(l->d->bus))
         return true; /* the rest needs the broker */

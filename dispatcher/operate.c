@@ -16,6 +16,9 @@ static const struct { const char *schema; int statement; } operations[OPERATIONS
     [OPERATE_CANCEL] = {"cancel", SQL_CANCEL},
     [OPERATE_RETRY] = {"retry", SQL_RETRY_BY_HAND},
     [OPERATE_DEAD] = {"dead", SQL_DEAD_LETTERS},
+    [OPERATE_EXCEPTIONS] = {"exceptions", SQL_EXCEPTIONS},
+    [OPERATE_WAIVE] = {"waive", SQL_WAIVE},
+    [OPERATE_REVOKE] = {"revoke", SQL_WAIVER_REVOKE},
 };
 
 /* The same once more after a deadlock: nothing of it was done. */

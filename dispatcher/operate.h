@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What operators ask for: cancel, retry, dead letters (PROTOCOL.md §7). PostgreSQL does it and words the answer; here
+/* What operators ask for: cancel, retry, dead letters (PROTOCOL.md §7), exceptions and their waivers. PostgreSQL does it and words the answer; here
  * the request is checked and what follows in the broker is done: agents are told by policy, queue messages that nobody
  * needs any more are deleted. A crash in between is healed by the leader (policy.h, reconcile.h). */
 #ifndef MU_OPERATE_H
@@ -7,7 +7,7 @@
 
 #include "dispatcher.h"
 
-enum operation { OPERATE_CANCEL, OPERATE_RETRY, OPERATE_DEAD, OPERATIONS };
+enum operation { OPERATE_CANCEL, OPERATE_RETRY, OPERATE_DEAD, OPERATE_EXCEPTIONS, OPERATE_WAIVE, OPERATE_REVOKE, OPERATIONS };
 
 /* Committed when it returns true. The first column of the first row is the answer; the rows are the caller's, for
  * operate_withdraw. A refusal is MU_REJECTED with its code and pointer. */

@@ -60,5 +60,9 @@ const struct mu_statement dispatcher_statements[SQL_COUNT] = {
     [SQL_RETIRE_NEXT] = {"retire next", "select muster.retire_next('dispatcher')"},
     [SQL_RETIRE_EVENTS] = {"retire events", "select muster.retire_events('dispatcher', $1::int)"},
     [SQL_DROP_NEXT] = {"drop next", "select muster.drop_next('dispatcher')"},
+    [SQL_LEDGER_ADVANCE] = {"ledger advance", "select muster.ledger_advance($1::int)"},
+    [SQL_EXCEPTIONS] = {"exceptions", "select muster.exceptions($1::text)"},
+    [SQL_WAIVE] = {"waive", "select muster.waive($1::text, 'api')"},
+    [SQL_WAIVER_REVOKE] = {"waiver revoke", "select muster.waiver_revoke($1::text, 'api')"},
     [SQL_POSITIONS] = {"positions", "select created, sequence from muster.positions() limit 1"},
 };

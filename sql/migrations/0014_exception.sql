@@ -153,31 +153,12 @@ create function muster.exception_id(fingerprint bytea) returns uuid
     $$;
 comment on function muster.exception_id is 'Id of the exception with a fingerprint: UUID version 8 of its first bytes.';
 
-create function muster.rules_looked(of_job uuid) returns table (rule text, shadow boolean)
-    language sql stable security definer set search_path = pg_catalog, muster
-    as $$
-    select r.rule, coalesce(max(r.mode), 'active') <> 'active'
-    from muster.verdict v
-    join muster.tally w on w.tally_id = v.tally_id
-    cross join lateral jsonb_to_recordset(w.rules) as r(rule text, mode text, min_coverage numeric, pass bigint, warn bigint, fail bigint,
-        error bigint, not_evaluated bigint, withheld bigint)
-    where v.job_id = of_job and v.task_id between muster.id_floor(of_job) and muster.id_ceiling(of_job) and r.rule <> 'DQ.RECORD'
-    group by r.rule
-    having coalesce(sum(r.withheld), 0) = 0
-       and muster.rule_status(coalesce(sum(r.pass), 0) + coalesce(sum(r.warn), 0) + coalesce(sum(r.fail), 0), 0, 0, coalesce(sum(r.error), 0),
-                              coalesce(sum(r.not_evaluated), 0), coalesce(max(r.min_coverage), 1)) = 'pass'
-    union all -- it has counters only where it failed
-    select 'DQ.RECORD', false from muster.verdict v
-    where v.job_id = of_job and v.task_id between muster.id_floor(of_job) and muster.id_ceiling(of_job)
-    having sum(v.records) > 0
-    $$;
-comment on function muster.rules_looked is 'The rules that a job has looked at whole: enough was evaluated, no errors, no finding withheld.';
-
 create function muster.ledger_advance(lim int) returns int
     language plpgsql volatile security definer set search_path = pg_catalog, muster, pg_temp
     set client_min_messages = warning
     -- slices meet large tables by key, whatever statistics say
-    set enable_hashjoin = off set enable_mergejoin = off set plan_cache_mode = force_generic_plan set jit = off
+    set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set max_parallel_workers_per_gather = 0
+    set plan_cache_mode = force_generic_plan set jit = off
     as $$
 #variable_conflict use_column
 declare
@@ -186,17 +167,16 @@ declare
     step int;
     taken int;
     looked int := 0;
-    active text[];
-    shadowed text[];
     last_rule text;
     last_id uuid;
+    ended uuid[] := '{}';
 begin
     if not exists (select from muster.ledger_due) or not pg_try_advisory_xact_lock(muster.lock_key('ledger')) then
         return 0;
     end if;
     create temp table if not exists ledger_wave (
         job_id uuid, started boolean, closing boolean, at_rule text, at_id uuid, pack text, source text, as_of date, tenant text,
-        opens boolean, ended_at timestamptz, retried uuid[]) on commit delete rows;
+        opens boolean, ended_at timestamptz, staged boolean, retried uuid[]) on commit delete rows;
     create temp table if not exists ledger_slice (
         job_id uuid, as_of date, ended_at timestamptz, pack text, source text, tenant text, finding_id uuid, fingerprint bytea, rule text,
         severity text, shadow boolean, record_no bigint, subject text, part text, message text, counts boolean) on commit delete rows;
@@ -205,14 +185,16 @@ begin
         record_no bigint, message text, first_job uuid, first_as_of date, first_at timestamptz, last_job uuid, last_as_of date,
         last_at timestamptz, finding_id uuid, runs int, tenant text, opens boolean, look_job uuid, look_at timestamptz, was text,
         is_first boolean, is_last boolean) on commit delete rows;
+    create temp table if not exists ledger_look (job_id uuid, active text[], shadowed text[]) on commit delete rows;
     delete from ledger_wave;
     delete from ledger_slice;
     delete from ledger_seen;
+    delete from ledger_look;
 
     -- Of each pack and source the oldest run, one at a time; of those that only add, all that come before the next one
     -- that closes. As many as have lim findings together; a larger one is taken alone, a slice of lim at a time
     insert into ledger_wave
-    select x.job_id, x.started, x.closing, x.at_rule, x.at_id, x.pack, x.source, x.as_of, x.tenant, x.opens, x.ended_at,
+    select x.job_id, x.started, x.closing, x.at_rule, x.at_id, x.pack, x.source, x.as_of, x.tenant, x.opens, x.ended_at, x.staged,
            case when x.staged then array(select t.retry_of from muster.task t where t.job_id = x.job_id and t.retry_of is not null
                                          and t.task_id between muster.id_floor(x.job_id) and muster.id_ceiling(x.job_id)) else '{}' end
     from (
@@ -221,8 +203,8 @@ begin
             select d.*, split_part(j.pack, '@', 1) as pack, j.source_name as source, j.as_of, j.labels ->> 'tenant' as tenant,
                    j.stage = 'plan' as opens, coalesce(p.finished_at, o.recorded_at) as ended_at, p.job_id is not null as staged,
                    case when p.job_id is null then o.findings_total
-                        else (select sum(v.findings_total)::bigint from muster.verdict v where v.job_id = d.job_id
-                              and v.task_id between muster.id_floor(d.job_id) and muster.id_ceiling(d.job_id)) end as stated,
+                        else (select sum(s.findings_total)::bigint from muster.outcome s where s.job_id = d.job_id and s.task_id <> s.job_id
+                              and s.task_id between muster.id_floor(d.job_id) and muster.id_ceiling(d.job_id)) end as stated,
                    count(*) filter (where j.stage = 'plan') over line as opened, row_number() over line as place
             from (select * from muster.ledger_due order by started desc, job_id limit 500) as d
             join muster.job j on j.job_id = d.job_id
@@ -248,9 +230,10 @@ begin
         where f.job_id = w.job_id and f.finding_id > coalesce(w.at_id, muster.id_floor(w.job_id)) and f.finding_id <= muster.id_ceiling(w.job_id)
         order by f.finding_id limit lim) as f
     where not w.closing;
-    update ledger_wave w set closing = s.n < lim, at_id = case when s.n >= lim then s.last end
-    from (select v.job_id, count(l.job_id) as n, max(l.finding_id::text)::uuid as last
-          from ledger_wave v left join ledger_slice l on l.job_id = v.job_id where not v.closing group by v.job_id) as s
+    update ledger_wave w set closing = true, at_id = null
+    where not w.closing and not exists (select from (select l.job_id from ledger_slice l group by l.job_id having count(*) >= lim) as s where s.job_id = w.job_id);
+    update ledger_wave w set at_id = s.last
+    from (select l.job_id, max(l.finding_id::text)::uuid as last from ledger_slice l group by l.job_id having count(*) >= lim) as s
     where s.job_id = w.job_id and not w.closing;
 
     insert into ledger_seen
@@ -305,15 +288,36 @@ begin
     union all
     select exception_id, last_at, last_job, 'reopened', 'resolved' from ledger_seen where was = 'resolved' and opens;
 
-    delete from muster.ledger_due d using ledger_wave v where d.job_id = v.job_id and v.closing and not v.opens;
-    update muster.ledger_due d set started = true, closing = v.closing, at_rule = v.at_rule, at_id = v.at_id
-    from ledger_wave v where d.job_id = v.job_id and (v.opens or not v.closing);
-
-    for w in select * from ledger_wave v where v.closing and v.opens order by v.started desc, v.job_id loop
+    -- the rules that each has looked at whole (as muster.rule_total, of those jobs alone)
+    insert into ledger_look
+    select v.job_id, array_agg(x.rule) filter (where not x.shadow), array_agg(x.rule) filter (where x.shadow)
+    from ledger_wave v
+    cross join lateral (
+        with told as (
+            select o.tally_id, o.records from muster.outcome o where not v.staged and o.task_id = v.job_id
+            union all
+            select o.tally_id, o.records from muster.outcome o
+            where v.staged and o.job_id = v.job_id and o.task_id <> o.job_id and o.result <> 'planned' and not o.task_id = any (v.retried)
+              and o.task_id between muster.id_floor(v.job_id) and muster.id_ceiling(v.job_id)
+        )
+        select r.rule, coalesce(max(r.mode), 'active') <> 'active' as shadow
+        from told t join muster.tally y on y.tally_id = t.tally_id
+        cross join lateral jsonb_to_recordset(y.rules) as r(rule text, mode text, min_coverage numeric, pass bigint, warn bigint, fail bigint,
+            error bigint, not_evaluated bigint, withheld bigint)
+        where r.rule <> 'DQ.RECORD'
+        group by r.rule
+        having coalesce(sum(r.withheld), 0) = 0
+           and muster.rule_status(coalesce(sum(r.pass), 0) + coalesce(sum(r.warn), 0) + coalesce(sum(r.fail), 0), 0, 0, coalesce(sum(r.error), 0),
+                                  coalesce(sum(r.not_evaluated), 0), coalesce(max(r.min_coverage), 1)) = 'pass'
+        union all -- it has counters only where it failed
+        select 'DQ.RECORD', false from told t having sum(t.records) > 0
+    ) as x
+    where v.closing and v.opens group by v.job_id;
+    for w in select v.*, coalesce(l.active, '{}') as active, coalesce(l.shadowed, '{}') as shadowed
+             from ledger_wave v left join ledger_look l on l.job_id = v.job_id
+             where v.closing and v.opens order by v.started desc, v.job_id loop
         exit when room <= 0;
         step := room;
-        select coalesce(array_agg(r.rule) filter (where not r.shadow), '{}'), coalesce(array_agg(r.rule) filter (where r.shadow), '{}')
-        into active, shadowed from muster.rules_looked(w.job_id) as r;
         with candidate as materialized (
             select e.exception_id, e.rule, e.shadow, e.state, e.last_as_of, e.last_job_id from muster.exception e
             where e.source = w.source and e.pack = w.pack and e.resolved_at is null
@@ -322,7 +326,7 @@ begin
         ), closed as (
             update muster.exception e set state = 'resolved', resolved_at = w.ended_at, resolved_by_job_id = w.job_id
             from candidate c
-            where e.exception_id = c.exception_id and (c.rule = any (active) or c.shadow and c.rule = any (shadowed))
+            where e.exception_id = c.exception_id and (c.rule = any (w.active) or c.shadow and c.rule = any (w.shadowed))
               and (c.last_as_of, c.last_job_id) < (w.as_of, w.job_id)
             returning e.exception_id, c.state
         ), noted as (
@@ -331,17 +335,23 @@ begin
         )
         select count(*), max(c.rule), (array_agg(c.exception_id order by c.rule desc, c.exception_id desc))[1]
         into taken, last_rule, last_id from candidate c;
-        room := room - taken - 20; -- a run costs as much as twenty rows, however little it has to say
+        room := room - taken - 2; -- a run costs a little, however little it has to say
         if taken = step then
-            update muster.ledger_due d set at_rule = last_rule, at_id = last_id where d.job_id = w.job_id;
+            update ledger_wave v set at_rule = last_rule, at_id = last_id where v.job_id = w.job_id;
             exit;
         end if;
-        insert into muster.rule_look as l (pack, source, rule, as_of, job_id, at)
-        select w.pack, w.source, r, w.as_of, w.job_id, w.ended_at from unnest(active) as r order by r
-        on conflict (source, pack, rule) do update set as_of = excluded.as_of, job_id = excluded.job_id, at = excluded.at
-            where (excluded.as_of, excluded.job_id) > (l.as_of, l.job_id);
-        delete from muster.ledger_due d where d.job_id = w.job_id;
+        ended := ended || w.job_id;
     end loop;
+
+    insert into muster.rule_look as l (pack, source, rule, as_of, job_id, at)
+    select v.pack, v.source, r, v.as_of, v.job_id, v.ended_at
+    from ledger_wave v join ledger_look k on k.job_id = v.job_id cross join unnest(k.active) as r where v.job_id = any (ended)
+    on conflict (source, pack, rule) do update set as_of = excluded.as_of, job_id = excluded.job_id, at = excluded.at
+        where (excluded.as_of, excluded.job_id) > (l.as_of, l.job_id);
+    ended := ended || array(select v.job_id from ledger_wave v where v.closing and not v.opens);
+    delete from muster.ledger_due d where d.job_id = any (ended);
+    update muster.ledger_due d set started = true, closing = v.closing, at_rule = v.at_rule, at_id = v.at_id
+    from ledger_wave v where d.job_id = v.job_id and not v.job_id = any (ended);
     return looked;
 end
 $$;

@@ -170,6 +170,7 @@ static const struct model models[] = {
     {"known tasks", "select muster.known_tasks(", MODE_READ, sql_known_tasks},
     {"lead", "select muster.lock_take('leader', ", MODE_ASIDE, lead},
     {"lead no more", "select pg_advisory_unlock(muster.lock_key('leader'))", MODE_ASIDE, lead_no_more},
+    {"ledger advance", "select muster.ledger_advance(", MODE_READ, nothing},
     {"lists pinned", "select muster.lists_pinned(", MODE_ASIDE, nothing},
     {"lock", "select muster.lock_take('recorder', ", MODE_ASIDE, record},
     {"lock beat", "select muster.lock_beat('leader', ", MODE_ASIDE, leader_beat},

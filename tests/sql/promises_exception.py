@@ -579,13 +579,13 @@ def nothing_of_the_ledger_is_deleted_and_its_history_not_overwritten_not_even_by
 
 def programs_enter_and_waive_through_functions_only(world):
     for role in ("dispatcher", "recorder", "reporter", "auditor"):
-        world.db.rows(f"create role {role}1 login in role muster_{role}")
-    dispatcher, recorder, reporter = world.session("dispatcher1"), world.session("recorder1"), world.session("reporter1")
+        world.db.rows(f"create role ledger_{role} login in role muster_{role}")
+    dispatcher, recorder, reporter = (world.session("ledger_" + r) for r in ("dispatcher", "recorder", "reporter"))
     line = Line(world)
     line.run(1, enter=False)
     assert recorder.fails("select muster.ledger_advance(10)") == "42501" == reporter.fails("select muster.ledger_advance(10)")
     assert dispatcher.one("select muster.ledger_advance(10)") == "1"
-    for session in (dispatcher, recorder, reporter, world.session("auditor1")):
+    for session in (dispatcher, recorder, reporter, world.session("ledger_auditor")):
         for sql in ("insert into muster.waiver select * from muster.waiver", "update muster.exception set state = 'resolved'",
                     "delete from muster.ledger_due"):
             assert session.fails(sql) == "42501", sql

@@ -99,8 +99,8 @@ static bool check_text(const char *schema, const char *text, struct mu_error *er
 
 TAP_TEST(every_built_in_schema_compiles)
 {
-    static const char *const names[] = {"agent", "cancel", "dead", "error", "event", "finding", "findings", "job", "load", "loaded", "operated",
-                                        "outcome", "pack", "policy", "receipt", "result", "retry", "ride", "state", "task"};
+    static const char *const names[] = {"agent", "cancel", "dead", "error", "event", "exceptions", "finding", "findings", "job", "load", "loaded", "operated",
+                                        "outcome", "pack", "policy", "receipt", "result", "retry", "revoke", "ride", "state", "task", "waive", "waived"};
     for (size_t i = 0; i < MU_COUNT(names); i++)
         CHECK(mu_schema_builtin(names[i]) != NULL);
 }
