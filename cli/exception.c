@@ -18,9 +18,11 @@ static const char *text(const json_t *doc, const char *key)
 
 static void show_row(const struct cli *cli, struct cli_table *table, const json_t *e)
 {
-    char runs[32];
+    char runs[32], record[40];
+    const bool is_group = json_is_string(json_object_get(e, "subject"));
+    snprintf(record, sizeof(record), "record %lld", (long long)mu_json_int(e, "record_no", 0));
     const char *const cells[] = {
-        text(e, "exception_id"), text(e, "state"), text(e, "severity"), text(e, "rule"), text(e, "source"), text(e, "subject"),
+        text(e, "exception_id"), text(e, "state"), text(e, "severity"), text(e, "rule"), text(e, "source"), is_group ? text(e, "subject") : record,
         cli_thousands(mu_json_int(e, "runs_seen", 0), runs), text(e, "last_seen_at"), text(e, "waived_until"), text(e, "message")};
     if (cli->quiet)
         puts(cells[0]);

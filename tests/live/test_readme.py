@@ -117,6 +117,10 @@ EXPECTED = {
     "nats req muster.api.cancel": (0, lambda out: _is_json(out, ok=True, dry_run=True, matched=0)),
     "nats req muster.api.retry": (0, lambda out: _is_json(out, ok=True, dry_run=True, matched=1)),
     "nats req muster.api.dead": (0, lambda out: _is_json(out, ok=True, more=False)),
+    "muster exception ls": (0, lambda out: "ID.ISIN" in out and "record 701" in out),
+    "muster exception waive": (0, lambda out: "open exceptions would be waived until" in out),
+    "nats req muster.api.exceptions": (0, lambda out: _is_json(out, ok=True, more=False)),
+    "nats req muster.api.waive": (0, lambda out: _is_json(out, ok=True, dry_run=True)),
     "nats kv put muster_policy": (0, lambda out: "cap_ms" in out),
     "muster agents": (0, lambda out: "worker-1" in out and "worker-2" in out),
     "nats req muster.api.submit": (0, lambda out: _is_json(out, ok=True, state="queued")),
@@ -180,6 +184,9 @@ ANSWERS = {
     "from report.partition where kept": lambda rows: rows == [],
     "select muster.hold_release": lambda rows: len(rows) == 1,
     "from report.dead_letter": lambda rows: [r[1:3] for r in rows] == [["bad_input", "source_missing"]],
+    "from report.exception where": lambda rows: ["persisting", "high", "ID.ISIN", "trades"] in [r[:4] for r in rows],
+    "from report.exception_history": lambda rows: rows == [],
+    "from report.waiver": lambda rows: rows == [],
 }
 
 
