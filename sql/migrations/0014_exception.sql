@@ -221,9 +221,8 @@ begin
     insert into ledger_slice
     select w.job_id, w.as_of, w.ended_at, w.pack, w.source, w.tenant, f.finding_id, f.fingerprint, f.rule, f.severity, f.shadow, f.record_no,
            f.subject, f.part, f.message,
-           not f.task_id = any (w.retried) and (
-               select true from muster.outcome o where o.task_id = f.task_id and o.input_digest = f.input_digest
-                  and o.result in ('pass', 'warn', 'fail', 'not_evaluated')) is not null
+           (select true from muster.outcome o where o.task_id = f.task_id and o.input_digest = f.input_digest
+               and o.result in ('pass', 'warn', 'fail', 'not_evaluated')) is not null
     from ledger_wave w
     cross join lateral (
         select * from muster.finding f

@@ -310,7 +310,7 @@ def a_task_retried_by_hand_is_the_same_run(world):
     good, bad = tasks_of(world.db, job)
     line.stream.record(world.db, [
         line.stream.outcome(good, result="fail", records=10, findings=1, rules=_rules(True, 1)),
-        line.stream.outcome(bad, result="error", reason="stalled", records=10, findings=1, rules=_rules(True, 1))],
+        line.stream.outcome(bad, result="error", reason="stalled", records=10, findings=1, rules=_rules(True, 1, error=1))],
         [line.stream.finding(good, 1), line.stream.finding(bad, 5)])
     assert world.db.one("select muster.ledger_advance(1000)") == "0", "the job has no verdict"
     world.db.rows(f"select muster.retry_by_hand('{{\"task_id\":\"{bad.id}\",\"reason\":\"again\"}}', 'test')")
@@ -318,7 +318,7 @@ def a_task_retried_by_hand_is_the_same_run(world):
     line.stream.record(world.db, [line.stream.outcome(again, result="fail", records=10, findings=1, rules=_rules(True, 1))],
                        [line.stream.finding(again, 2)])
     _enter(world.db)
-    assert line.states() == {1: "persisting", 2: "new", 9: "resolved"}, "what the dead task found is not counted"
+    assert line.states() == {1: "persisting", 2: "new", 9: "resolved"}, "what the dead task found and counted is not"
 
 
 def a_small_job_retried_by_hand_is_a_run(world):
