@@ -208,6 +208,21 @@ end
 $$;
 comment on function muster.progress_result is 'What comes of a job whose last task has its outcome: the result from the summed counters, incomplete_stage, that of the one task that was retried, or cancelled.';
 
+-- ---- the exceptions ledger is told (0014_exception) ----
+
+create table muster.ledger_due (
+    job_id uuid primary key,
+    started boolean not null default false,
+    closing boolean not null default false,
+    at_rule text,
+    at_id uuid,
+    due_at timestamptz not null default now()
+);
+create index on muster.ledger_due (started desc, job_id);
+comment on table muster.ledger_due is 'Runs that ended and are not in the ledger yet. A large one is entered in slices.';
+comment on column muster.ledger_due.closing is 'Its findings are entered; what it did not find is being resolved.';
+comment on column muster.ledger_due.at_id is 'The last finding that was entered, or exception (behind at_rule) that was looked at.';
+
 create function muster.stage_finish(jobs uuid[]) returns setof uuid
     language plpgsql volatile security definer set search_path = pg_catalog, muster
     as $$

@@ -17,19 +17,6 @@
 -- It is not done where results are recorded: jobs that matter are put in muster.ledger_due, and the leader enters them.
 set role muster_owner;
 
-create table muster.ledger_due (
-    job_id uuid primary key,
-    started boolean not null default false,
-    closing boolean not null default false,
-    at_rule text,
-    at_id uuid,
-    due_at timestamptz not null default now()
-);
-create index on muster.ledger_due (started desc, job_id);
-comment on table muster.ledger_due is 'Runs that ended and are not in the ledger yet. A large one is entered in slices.';
-comment on column muster.ledger_due.closing is 'Its findings are entered; what it did not find is being resolved.';
-comment on column muster.ledger_due.at_id is 'The last finding that was entered, or exception (behind at_rule) that was looked at.';
-
 create table muster.exception (
     exception_id uuid primary key,
     fingerprint bytea not null,
@@ -125,6 +112,19 @@ create table muster.waiver_revocation (
     revoked_at timestamptz not null default now()
 );
 comment on table muster.waiver_revocation is 'Append-only: waivers that were taken back before they expired.';
+
+create function muster.seal(r muster.waiver) returns bytea
+    language sql stable set search_path = pg_catalog, muster
+    as $$
+    select sha256(record_send(row(r.waiver_id, r.digest, r.pack, r.source, r.rule, r.owner, r.reason, r.placed_by, r.placed_at, r.expires_at,
+        (select array_agg(x.exception_id order by x.exception_id) from muster.waiver_exception x where x.waiver_id = r.waiver_id))))
+    $$;
+comment on function muster.seal(muster.waiver) is 'Digest of a waiver with the exceptions that it names.';
+
+create function muster.seal(r muster.waiver_revocation) returns bytea
+    language sql stable parallel safe
+    as $$ select sha256(record_send(row(r.waiver_id, r.reason, r.revoked_by, r.revoked_at))) $$;
+comment on function muster.seal(muster.waiver_revocation) is 'Digest of the end of a waiver.';
 
 create function muster.only_grows() returns trigger
     language plpgsql as $$ begin raise exception '% is append-only', tg_relid::regclass; end $$;
@@ -533,7 +533,7 @@ begin
             || to_json(who)::text || ',"owner":' || to_json(q ->> 'owner')::text || ',"expires_at":' || to_json(until_text)::text
             || case when ids <> '{}' then ',"exceptions":' || cardinality(ids) else ',"rule":' || (q -> 'rule')::text end));
         perform pg_notify('muster_outbox', '');
-        perform muster.audit_append(who, 'waive: ' || (q ->> 'reason'), '[["waiver","' || made || '","' || encode(digest_of, 'hex') || '"]]');
+        perform muster.audit_append(who, 'waive', w.reason, '[' || muster.sealed('waiver', made::text, muster.seal(w)) || ']') from muster.waiver w where w.waiver_id = made;
     end if;
     return json_strip_nulls(json_build_object('ok', true, 'dry_run', is_dry, 'waiver_id', made, 'duplicate', is_known, 'matched', covered,
         'expires_at', until_text))::text;
@@ -560,8 +560,8 @@ begin
     perform muster.event_row('operator.waiver_revoked', muster.event_json('operator_waiver_revoked', null, null, ',"waiver_id":"' || w.waiver_id
         || '","actor":' || to_json(who)::text));
     perform pg_notify('muster_outbox', '');
-    perform muster.audit_append(who, 'revoke waiver: ' || (q ->> 'reason'), '[["waiver_revocation","' || w.waiver_id || '","'
-        || encode(sha256(convert_to(jsonb_build_object('waiver_id', w.waiver_id, 'reason', q -> 'reason', 'revoked_by', who)::text, 'UTF8')), 'hex') || '"]]');
+    perform muster.audit_append(who, 'revoke waiver', r.reason, '[' || muster.sealed('waiver_revocation', r.waiver_id::text, muster.seal(r)) || ']')
+    from muster.waiver_revocation r where r.waiver_id = w.waiver_id;
     return json_build_object('ok', true, 'waiver_id', w.waiver_id, 'duplicate', false)::text;
 end
 $$;

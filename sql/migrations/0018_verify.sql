@@ -130,6 +130,12 @@ create function muster.audit_rows(from_seq bigint, to_seq bigint)
         select e.*, null, r.purge_id is null, encode(muster.seal(r), 'hex') = e.word, true
         from entry e left join muster.purge r on r.purge_id = e.key where e.kind = 'purge'
         union all
+        select e.*, null, r.waiver_id is null, encode(muster.seal(r), 'hex') = e.word, true
+        from entry e left join muster.waiver r on r.waiver_id = e.key where e.kind = 'waiver'
+        union all
+        select e.*, null, r.waiver_id is null, encode(muster.seal(r), 'hex') = e.word, true
+        from entry e left join muster.waiver_revocation r on r.waiver_id = e.key where e.kind = 'waiver_revocation'
+        union all
         select e.*, null, j.job_id is null, coalesce(j.cancelled, true), true
         from entry e left join muster.job j on j.job_id = e.key where e.kind = 'cancelled'
         union all
