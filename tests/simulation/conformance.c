@@ -685,6 +685,7 @@ static void packs(struct run *r)
     mu_arg_bytes(r->a, digest_span(&d));
     mu_arg_bytes(r->a, mu_span_of(document));
     mu_arg_text(r->a, mu_span_of("test"));
+    mu_arg_null(r->a);
     ask(r, SQL_PACK_PUT, 1, false);
     snprintf(prefix, sizeof(prefix), below(r, 3) ? "%u" : "", 1 + below(r, 3));
     mu_args_reset(r->a);
