@@ -26,6 +26,7 @@
 #define PACKS_MS 60000
 #define RARELY 2             /* what is looked at once in so many passes of the reconciler */
 #define MAINTAIN_MS 3600000
+#define RETIRE_MS 5000      /* between two partitions that are taken out */
 #define BROKER_LOST_MS 5000
 #define RETRIES_AT_ONCE 500
 #define REPLAYS_AT_ONCE 1000 /* jobs */
@@ -206,9 +207,9 @@ static bool keep_house(struct leader *l, int64_t now, int64_t *next_ms, struct m
         l->maintain_ms = now + TRY_MS;
         return false;
     }
-    if (again) {
-        l->maintain_ms = now;
-        *next_ms = 0;
+    if (again) { /* a lock and a commit each: there is no hurry */
+        l->maintain_ms = now + RETIRE_MS;
+        *next_ms = *next_ms < RETIRE_MS ? *next_ms : RETIRE_MS;
     }
     return true;
 }

@@ -56,6 +56,8 @@ static bool parse_unit(struct mu_span text, enum mu_key_type type, int64_t *out)
     if (!mu_parse_i64(mu_span(text.at, digits), 0, INT64_MAX, &number))
         return false;
     struct mu_span unit = mu_span(text.at + digits, text.len - digits);
+    if (digits && !number && !unit.len) /* of nothing it does not matter what */
+        return *out = 0, true;
     for (size_t i = 0; i < MU_COUNT(units); i++)
         if (units[i].type == type && mu_span_is(unit, units[i].name))
             return !__builtin_mul_overflow(number, units[i].factor, out);

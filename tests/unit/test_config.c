@@ -35,6 +35,22 @@ TAP_TEST(defaults_file_environment_and_options_win_in_this_order)
     mu_config_fini(&c);
 }
 
+TAP_TEST(times_may_be_days_and_years_and_nothing_needs_no_unit)
+{
+    struct mu_config c;
+    struct mu_error err = {0};
+    const char *const sets[] = {"retention.findings=0", "retention.outcomes=7y", "retention.events=90d", "retention.grace=2w"};
+    CHECK(load(&c, "", sets, MU_COUNT(sets), &err));
+    CHECK_INT(c.retention_findings_ms, 0);
+    CHECK_INT(c.retention_outcomes_ms, INT64_C(7) * 366 * 86400000);
+    CHECK_INT(c.retention_events_ms, INT64_C(90) * 86400000);
+    CHECK_INT(c.retention_grace_ms, INT64_C(14) * 86400000);
+    mu_config_fini(&c);
+    const char *const wrong[] = {"retention.findings=7"};
+    CHECK(!load(&c, "", wrong, 1, &err));
+    CHECK(strstr(err.text, "7y"));
+}
+
 TAP_TEST(mistakes_name_the_file_and_the_line)
 {
     struct mu_config c;
