@@ -71,10 +71,10 @@ def run_pipeline(site, tag):
 
 
 def on_broker(tag, work):
-    site = Site()
+    site = Site(**{f"retention__{what}": "100y" for what in ("findings", "outcomes", "audit")} if YEARS else {})
     try:
         if YEARS:
-            site.sql("; ".join(f"select muster.maintain(now() - interval '{3 * i} months')" for i in range(4 * YEARS + 1)))
+            site.sql("; ".join(f"select muster.maintain(now() - interval '{3 * i} months')" for i in range(4 * YEARS + 1)) + "; checkpoint")
         return work(site)
     finally:
         site.close()
