@@ -22,6 +22,9 @@ def _history(world):
     admin = world.session()
     if not admin.rows(f"select 1 from pg_database where datname = '{DATABASE}'"):
         admin.rows(f"create database {DATABASE} template template_muster")
+        for (setting,) in admin.rows("select unnest(setconfig) from pg_db_role_setting join pg_database d on d.oid = setdatabase "
+                                     "where datname = 'template_muster' and setrole = 0"):  # a copy has none of them
+            admin.rows(f"alter database {DATABASE} set {setting.replace('=', ' = ')}")
         conninfo = f"host={world.cluster.socket} user=postgres dbname={DATABASE}"
         load.load(conninfo, load.world_of(**SIZES))
         load.settle(conninfo)
@@ -38,12 +41,16 @@ def questions_leave_partitions_out_and_find_an_index(world):
     about = plans.samples(db.rows)
     wrong = []
     for case in plans.present(db.rows):
+        sql = case.sql.format(**about)
         try:
-            plan = plans.explain(db.rows, case.sql.format(**about))
+            told = plans.complaints(case, plans.explain(db.rows, sql))
+            if told:  # partitions are small here, and reading them whole may be the better plan: it must not be the only one
+                db.rows("set enable_seqscan = off")
+                told = plans.complaints(case, plans.explain(db.rows, sql))
+                db.rows("reset enable_seqscan")
         except SqlError as error:
-            wrong.append(f"{case.view} by {case.asks}: {error}")
-            continue
-        wrong += [f"{case.view} by {case.asks}: {text}" for text in plans.complaints(case, plan)]
+            told = [str(error)]
+        wrong += [f"{case.view} by {case.asks}: {text}" for text in told]
     assert not wrong, "\n" + "\n".join(wrong)
 
 

@@ -11,7 +11,7 @@ SMALL_ROWS = 1000  # of a partition: no more than the last pages, which its bloc
 class Case:
     """most: partitions of one table that may be looked at. A question that names ids must leave the others out altogether; one
     that names times may ask the small index of each for whether there is anything, and then read many rows of so many. whole:
-    over all time; an index has to serve, and no partition may give many rows."""
+    each partition is asked, by an index, and none may give many rows: over all time, or because a plan begins with a job's rows."""
 
     def __init__(self, view, asks, sql, most=2, whole=False):
         self.view, self.asks, self.sql, self.most, self.whole = view, asks, sql, most, whole
@@ -28,21 +28,21 @@ CASES = [
     Case("job_status", "time", "select count(*), max(total_seconds) from report.job_status where submitted_at >= '{from}' and submitted_at < '{to}'"),
     Case("job_status", "day, source", "select * from report.job_status where day between '{monday}' and '{day}' and source = '{source}'"),
     Case("job_status", "recent, not passed", "select * from report.job_status " + RECENT + " and result in ('fail', 'error') and source <> 'records'", AHEAD),
-    Case("task_history", "job_id", "select * from report.task_history " + BY_JOB, 1),
+    Case("task_history", "job_id", "select * from report.task_history " + BY_JOB, whole=True),
     Case("task_history", "task_id", "select * from report.task_history where task_id = '{task}'", 1),
     Case("task_history", "time", "select agent, count(*) from report.task_history where created_at >= '{from}' and created_at < '{to}' group by agent"),
     Case("check_result", "job_id", "select * from report.check_result " + BY_JOB, 1),
     Case("check_result", "day, source", "select * from report.check_result where day = '{day}' and source = '{source}'"),
-    Case("finding", "job_id", "select * from report.finding " + BY_JOB, 1),
+    Case("finding", "job_id", "select * from report.finding " + BY_JOB, whole=True),
     Case("finding", "time", "select rule, count(*) from report.finding where recorded_at >= '{day}' and recorded_at < '{next_day}' group by rule", 3),
-    Case("finding", "recent, rule", "select * from report.finding " + RECENT + " and rule = '{rule}'", AHEAD),
+    Case("finding", "recent, rule", "select * from report.finding " + RECENT + " and rule = '{rule}'", whole=True),
     Case("finding", "day, source", "select * from report.finding where recorded_at >= '{monday}' and recorded_at < '{next_day}' and source = '{source}'", 3),
     Case("daily_summary", "day", "select * from report.daily_summary where day = '{day}'"),
     Case("daily_summary", "days, source", "select * from report.daily_summary where day between '{monday}' and '{day}' and source = '{source}'"),
     Case("reconciliation", "job_id", "select * from report.reconciliation " + BY_JOB, 1),
     Case("reconciliation", "recent", "select count(*) from report.reconciliation " + RECENT + " and not balanced", AHEAD),
     Case("dead_letter", "newest", "select * from report.dead_letter order by task_id desc limit 20", whole=True),
-    Case("dead_letter", "job_id", "select * from report.dead_letter where job_id = '{dead_job}'", 1),
+    Case("dead_letter", "job_id", "select * from report.dead_letter where job_id = '{dead_job}'", whole=True),
     Case("dead_letter", "class", "select class, count(*) from report.dead_letter where recorded_at >= '{from_month}' group by class", 3),
     Case("breaker", "all", "select * from report.breaker"),
     Case("alert", "all", "select * from report.alert"),
@@ -58,7 +58,7 @@ CASES = [
     Case("throughput", "days", "select * from report.throughput where hour >= '{monday}' and hour < '{next_day}' order by hour"),
     Case("sla", "job_id", "select * from report.sla where job_id = '{deadline_job}'", 2),
     Case("sla", "day", "select outlook, count(*) from report.sla where day between '{monday}' and '{day}' group by outlook"),
-    Case("sla", "recent, open", "select * from report.sla " + RECENT + " and state in ('queued', 'running')", AHEAD),
+    Case("sla", "recent, open", "select * from report.sla " + RECENT + " and state in ('queued', 'running')", whole=True),
     Case("evidence", "job_id", "select * from report.evidence " + BY_JOB, 1),
     Case("evidence", "day, source", "select * from report.evidence where day = '{day}' and source = '{source}'"),
     Case("stale_result", "job_id", "select * from report.stale_result " + BY_JOB, 1),
