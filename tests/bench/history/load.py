@@ -86,6 +86,8 @@ def load(conninfo, world, say=lambda text: None, processes=None):
             for table, count in counts.items():
                 totals[table] += count
             say(f"{done} of {len(jobs)} quarters, {totals['outcome']:,} outcomes after {time.monotonic() - began:.0f} s")
+    if psql(conninfo, "select to_regclass('muster.exception_change') is not null;") == ["t"]:
+        fill_ledger(conninfo)
     return totals
 
 
@@ -97,6 +99,40 @@ def digests(conninfo, low, high):
         union all
         select 'outcome', task_id, encode(determined, 'hex') from muster.outcome
         where task_id >= muster.id_at('{low}') and task_id < muster.id_at('{high}') order by 2, 1;""")]
+
+
+def fill_ledger(conninfo):
+    """The exceptions ledger, as it would stand now: from the findings, by fingerprint. What has not been seen in the last five days of
+    the history is resolved; whoever sends records inline resolves nothing. Every thirtieth that is open is waived."""
+    psql(conninfo, """
+        set role muster_owner;
+        set work_mem = '256MB';
+        create temp table seen as
+        select muster.exception_id(f.fingerprint) as id, f.fingerprint, split_part(max(j.pack), '@', 1) as pack, max(j.source_name) as source, max(f.rule) as rule,
+               max(f.severity) as severity, bool_or(f.shadow) as shadow, max(f.subject) as subject, max(f.message) as message,
+               count(distinct f.job_id)::int as runs, min(f.job_id::text)::uuid as first_job, max(f.job_id::text)::uuid as last_job, min(j.as_of) as first_as_of,
+               max(j.as_of) as last_as_of, min(f.recorded_at) as first_at, max(f.recorded_at) as last_at, max(f.finding_id::text)::uuid as last_finding,
+               max(j.labels ->> 'tenant') as tenant
+        from muster.finding f join muster.job j on j.job_id = f.job_id group by f.fingerprint;
+        create temp table standing as
+        select s.*, s.source <> 'records' and s.last_as_of < (select max(last_as_of) from seen) - 5 as over from seen s;
+        insert into muster.exception (exception_id, fingerprint, pack, source, rule, severity, shadow, subject, message, state, first_job_id, first_as_of,
+            first_seen_at, last_job_id, last_as_of, last_seen_at, last_finding_id, counted_job_id, runs_seen, resolved_at, resolved_by_job_id, tenant)
+        select id, fingerprint, pack, source, rule, severity, shadow, subject, message,
+               case when over then 'resolved' when runs > 1 then 'persisting' else 'new' end, first_job, first_as_of, first_at, last_job, last_as_of, last_at,
+               last_finding, last_job, runs, case when over then last_at + interval '1 day' end, case when over then last_job end, tenant
+        from standing;
+        insert into muster.exception_change (exception_id, at, job_id, state, previous)
+        select id, first_at, first_job, 'new', null from standing
+        union all
+        select id, last_at + interval '1 day', last_job, 'resolved', case when runs > 1 then 'persisting' else 'new' end from standing where over order by 2;
+        insert into muster.waiver (waiver_id, digest, rule, source, pack, owner, reason, placed_by, placed_at, expires_at)
+        select muster.derive_id(first_job, sha256(fingerprint)), sha256(fingerprint), null, null, null, 'risk', 'accepted until the feed is mended', 'loader', last_at,
+               last_at + interval '90 days'
+        from standing where not over and source <> 'records' and get_byte(fingerprint, 0) % 30 = 0;
+        insert into muster.waiver_exception (waiver_id, exception_id)
+        select muster.derive_id(first_job, sha256(fingerprint)), id from standing where not over and source <> 'records' and get_byte(fingerprint, 0) % 30 = 0;
+        """)
 
 
 def settle(conninfo):
