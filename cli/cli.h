@@ -21,9 +21,10 @@ enum cli_exit {
     CLI_PARTIAL = 8,      /* a batch was accepted in part */
 };
 
-enum cli_format { CLI_TABLE, CLI_JSON, CLI_JSONL, CLI_CSV };
+enum cli_format { CLI_TABLE, CLI_JSON, CLI_JSONL, CLI_CSV, CLI_HTML };
 #define CLI_LINES 1 /* of a verb: prints jsonl as such; of the others it is json, which has a document a line, too */
 #define CLI_SHEET 2 /* prints csv */
+#define CLI_PAGE 4  /* prints html */
 
 struct cli {
     struct mu_config config;
@@ -39,7 +40,7 @@ struct cli {
 struct cli_verb {
     const char *name, *arguments, *sentence;
     enum cli_exit (*run)(struct cli *cli);
-    int formats; /* CLI_LINES, CLI_SHEET: beside table and json */
+    int formats; /* CLI_LINES, CLI_SHEET, CLI_PAGE: beside table and json */
 };
 
 /* An option of a verb, and where it goes: a text, a list of texts, or a flag. */
@@ -116,6 +117,7 @@ enum cli_exit cli_exception(struct cli *cli);
 enum cli_exit cli_maintain(struct cli *cli); /* `db maintain` */
 enum cli_exit cli_pack(struct cli *cli);
 enum cli_exit cli_permissions(struct cli *cli);
+enum cli_exit cli_report(struct cli *cli);
 enum cli_exit cli_resubmit(struct cli *cli); /* `db resubmit` */
 enum cli_exit cli_setup(struct cli *cli);
 enum cli_exit cli_status(struct cli *cli);

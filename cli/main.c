@@ -21,6 +21,8 @@ static const struct cli_verb verbs[] = {
     {"exception", "ls | show ID | waive ID… | revoke WAIVER", "the exceptions ledger: what becomes of findings over runs; waivers", cli_exception, 0},
     {"pack", "lint|test|show|load|diff PACK…", "rule packs: find their mistakes, run their cases, look, load, compare", cli_pack, 0},
     {"permissions", "[--agent ID] [--queue Q]…", "the rights of each role, as a block of nats-server's configuration", cli_permissions, 0},
+    {"report", "[NAME] [PARAMETER=VALUE]… [-o html]", "questions that lie ready, answered in SQL: exceptions, deadlines, proofs; alone: all of them", cli_report,
+     CLI_LINES | CLI_SHEET | CLI_PAGE},
     {"setup", "[--check]", "create the streams, buckets and consumers that are missing; report differences", cli_setup, 0},
     {"status", "JOB…", "the state of a job, by id or key", cli_status, 0},
     {"submit", "JSON | -f FILE | --pack P --source URI", "submit a job, or a file of jobs, one a line", cli_submit, 0},
@@ -57,7 +59,7 @@ static void help(void)
          "      --js-domain DOMAIN the domain of JetStream, behind a leaf node (nats.jetstream_domain)\n"
          "  -c, --config FILE      configuration file\n"
          "      --set KEY=VALUE    one setting\n"
-         "  -o, --output FORMAT    table, json, jsonl (a document a line) or csv (of `check`)\n"
+         "  -o, --output FORMAT    table, json, jsonl (a document a line), csv (`check`, `report`) or html (`report`)\n"
          "  -q, --quiet            only ids\n"
          "      --timeout TIME     how long to wait for an answer, or for `wait` (10m, 30s)\n"
          "      --no-progress      no progress bar\n"
@@ -99,14 +101,15 @@ struct general {
 
 static bool take_format(struct cli *cli, const char *name)
 {
-    static const char *const names[] = {[CLI_TABLE] = "table", [CLI_JSON] = "json", [CLI_JSONL] = "jsonl", [CLI_CSV] = "csv"};
+    static const char *const names[] = {[CLI_TABLE] = "table", [CLI_JSON] = "json", [CLI_JSONL] = "jsonl", [CLI_CSV] = "csv",
+                                        [CLI_HTML] = "html"};
     for (size_t i = 0; i < MU_COUNT(names); i++) {
         if (mu_span_is(mu_span_of(name), names[i])) {
             cli->format = (enum cli_format)i;
             return true;
         }
     }
-    cli_usage("unknown output format \"%s\": table, json, jsonl or csv", name);
+    cli_usage("unknown output format \"%s\": table, json, jsonl, csv or html", name);
     return false;
 }
 
@@ -168,6 +171,8 @@ static enum cli_exit run(struct cli *cli, int argc, char **argv)
     cli->argv++;
     if (cli->format == CLI_CSV && !(verb->formats & CLI_SHEET))
         return cli_usage("%s does not print csv; it prints table, json or jsonl", verb->name);
+    if (cli->format == CLI_HTML && !(verb->formats & CLI_PAGE))
+        return cli_usage("%s does not print html; `muster report` does", verb->name);
     if (cli->format == CLI_JSONL && !(verb->formats & CLI_LINES))
         cli->format = CLI_JSON;
     if (!mu_config_load(&cli->config, general.config, general.sets, general.set_count, &err))

@@ -225,16 +225,17 @@ static bool tree_path(const struct sandbox *s, const char *in_tree, const char *
 
 static bool write_config(struct sandbox *s, struct mu_error *err)
 {
-    char packs[500], lists[500], migrations[500];
-    if (!tree_path(s, "workers/packs", "packs", packs, sizeof(packs)) ||
+    char examples[500], packs[500], lists[500], migrations[500];
+    if (!tree_path(s, "sql/examples", "examples", examples, sizeof(examples)) ||
+        !tree_path(s, "workers/packs", "packs", packs, sizeof(packs)) ||
         !tree_path(s, "workers/lists", "lists", lists, sizeof(lists)) ||
         !tree_path(s, "sql/migrations", "migrations", migrations, sizeof(migrations)))
-        return mu_fail(err, MU_BROKEN, "packs, lists and migrations are not installed in %s", MUSTER_DATADIR);
+        return mu_fail(err, MU_BROKEN, "examples, packs, lists and migrations are not installed in %s", MUSTER_DATADIR);
     MU_AUTO(mu_text_free) struct mu_text conf = {0};
     mu_text_addf(&conf, "# written by `muster dev`\nnats: { url = \"%s\"; };\npostgres: { conninfo = \"%s\"; };\n",
                  s->nats_url, s->conninfo);
-    mu_text_addf(&conf, "data: { packs = \"%s\"; lists = [ \"%s/sources/lists\", \"%s\" ]; migrations = \"%s\"; };\n", packs,
-                 s->dir, lists, migrations);
+    mu_text_addf(&conf, "data: { examples = \"%s\"; packs = \"%s\"; lists = [ \"%s/sources/lists\", \"%s\" ]; migrations = \"%s\"; };\n",
+                 examples, packs, s->dir, lists, migrations);
     mu_text_addf(&conf, "dispatcher: { provision = true; };\nworker: { roots = [ \"%s/sources\" ]; };\n", s->dir);
     snprintf(s->config, sizeof(s->config), "%s/muster.conf", s->dir);
     return write_file(s->config, &conf, err);

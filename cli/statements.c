@@ -13,6 +13,15 @@ const struct mu_statement cli_statements[SQL_COUNT] = {
     [SQL_MAINTAIN] = {"maintain", "select muster.maintain(now())"},
     [SQL_POSITION] = {"position", "select created, sequence from muster.positions() limit 1"},
     [SQL_REPLAY_QUARANTINE] = {"replay quarantine", "select muster.replay_quarantine($1, $2)"},
+    [SQL_REPORT_BEGIN] = {"report settings", "select current_database(), to_char(now() at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS'), "
+                                             "set_config('statement_timeout', $1, true), set_config('datestyle', 'ISO, YMD', true), "
+                                             "set_config('intervalstyle', 'postgres', true), set_config('bytea_output', 'hex', true), "
+                                             "set_config('extra_float_digits', '1', true), set_config('client_encoding', 'UTF8', true)"},
+    [SQL_REPORT_SET] = {"report parameter", "select set_config('report.' || $1, $2, true)"},
+    /* as the query will see it */
+    [SQL_REPORT_VALUE] = {"report value", "select case $2::text when 'day' then report.day($1::text, $3::text)::text "
+                                          "when 'whole' then report.parameter($1, $3)::bigint::text "
+                                          "when 'job' then report.job_of(report.parameter($1, $3))::text else report.parameter($1, $3) end"},
     [SQL_RESUBMIT] = {"resubmit", "select job_id, job_key, state, other_job from muster.resubmit($1, $2)"},
     [SQL_RETENTION_SET] = {"retention set", "select muster.retention_set($1::bigint, $2::bigint, $3::bigint, $4::bigint, $5::bigint)"},
     [SQL_RETIRE_DUE] = {"retire due", "select partition, to_at, bytes from muster.retire_due()"},

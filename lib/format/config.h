@@ -28,6 +28,7 @@ struct mu_config {
     /* log */
     char *log_level, *log_format;
     /* data of the package */
+    char *data_examples;           /* directory of <name>.sql, one query each */
     char *data_packs;              /* directory of <name>@<version>.json */
     struct mu_list data_lists;     /* directories of <name>@<version>.csv, first hit wins */
     char *data_migrations;         /* directory of NNNN_<name>.sql */

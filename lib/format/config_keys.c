@@ -24,6 +24,7 @@ const struct mu_key mu_config_keys[] = {
     {"bucket.packs_bytes", MU_KEY_SIZE, AT(bucket_packs_bytes), "64MiB", MIB, 64 * GIB, "max_bytes of the packs in force"},
     {"bucket.policy_bytes", MU_KEY_SIZE, AT(bucket_policy_bytes), "16MiB", MIB, 64 * GIB, "max_bytes of the policies"},
     {"bucket.state_bytes", MU_KEY_SIZE, AT(bucket_state_bytes), "512MiB", MIB, 1024 * GIB, "max_bytes of the checkpoints"},
+    {"data.examples", MU_KEY_TEXT, AT(data_examples), MUSTER_DATADIR "/examples", 0, 4095, "directory of the reports that `muster report` runs, <name>.sql"},
     {"data.lists", MU_KEY_LIST, AT(data_lists), MUSTER_DATADIR "/lists", 0, 0,
      "directories of reference lists, <name>@<version>.csv; the first that has a list wins"},
     {"data.migrations", MU_KEY_TEXT, AT(data_migrations), MUSTER_DATADIR "/migrations", 0, 4095, "directory of the schema's migrations"},

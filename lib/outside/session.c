@@ -56,21 +56,29 @@ bool store_send(struct mu_store *s, const char *what, struct mu_error *err)
     return left == 0 || store_fault(err, s, NULL, what);
 }
 
-bool store_await(struct mu_store *s, const char *what, PGresult **out, struct mu_error *err)
+bool store_await_one(struct mu_store *s, const char *what, PGresult **out, struct mu_error *err)
 {
     const struct wait w = {s->started_ms, s->limit_ms};
-    PGresult *last = NULL;
-    for (;;) {
-        while (PQisBusy(s->conn)) {
-            if (!pause_for(s, &w, POLLIN, what, err)) {
-                PQclear(last);
-                store_give_up(s);
-                return false;
-            }
-            if (!PQconsumeInput(s->conn))
-                break; /* lost: the result below tells */
+    while (PQisBusy(s->conn)) {
+        if (!pause_for(s, &w, POLLIN, what, err)) {
+            store_give_up(s);
+            return false;
         }
-        PGresult *r = PQgetResult(s->conn);
+        if (!PQconsumeInput(s->conn))
+            break; /* lost: the result below tells */
+    }
+    *out = PQgetResult(s->conn);
+    return true;
+}
+
+bool store_await(struct mu_store *s, const char *what, PGresult **out, struct mu_error *err)
+{
+    PGresult *last = NULL, *r;
+    for (;;) {
+        if (!store_await_one(s, what, &r, err)) {
+            PQclear(last);
+            return false;
+        }
         if (!r)
             break;
         PQclear(last); /* the last one is what counts */
@@ -144,7 +152,7 @@ static bool attempt(struct mu_store *s, int *hosts, bool *silent, struct mu_erro
     const struct wait w = {mu_clock_ms(), CONNECT_LIMIT_MS};
     struct keywords k = {.count = 0};
     /* a stand-by is passed over: of several hosts the primary is found; the conninfo may say otherwise */
-    add(&k, "target_session_attrs", "read-write");
+    add(&k, "target_session_attrs", s->only_reads ? "any" : "read-write");
     add(&k, "dbname", s->conninfo);
     add(&k, "fallback_application_name", s->program);
     add(&k, "keepalives_idle", "10");

@@ -115,6 +115,19 @@ bool mu_store_open(struct mu_store **out, const char *conninfo, const char *prog
     return true;
 }
 
+bool mu_store_open_reading(struct mu_store **out, const char *conninfo, const char *program,
+                           const struct mu_statement *statements, size_t count, struct mu_error *err)
+{
+    MU_AUTO(mu_store_free) struct mu_store *s = new_store(conninfo, program, statements, count);
+    if (!s)
+        return mu_fail(err, MU_BROKEN, "out of memory");
+    s->only_reads = true;
+    if (!connect_once(s, err))
+        return false;
+    *out = MU_GIVE(s);
+    return true;
+}
+
 bool mu_store_open_beside(struct mu_store **out, const struct mu_store *beside, const char *program, struct mu_error *err)
 {
     MU_AUTO(mu_store_free) struct mu_store *s = new_store(beside->conninfo, program, beside->statements, beside->count);
@@ -293,6 +306,12 @@ void mu_store_abandon(struct mu_store *s)
 bool mu_store_begin(struct mu_store *s, struct mu_error *err)
 {
     s->in_transaction = simple(s, "begin", "could not begin a transaction", err);
+    return s->in_transaction;
+}
+
+bool mu_store_begin_reading(struct mu_store *s, struct mu_error *err)
+{
+    s->in_transaction = simple(s, "begin read only", "could not begin a transaction", err);
     return s->in_transaction;
 }
 

@@ -21,6 +21,9 @@ struct mu_statement {
  * `statements` is borrowed for life; they are prepared at first use of each connection. */
 MU_MUST bool mu_store_open(struct mu_store **out, const char *conninfo, const char *program,
                            const struct mu_statement *statements, size_t count, struct mu_error *err);
+/* For who only reads: any server will do, a stand-by too, and a login that may write nothing. */
+MU_MUST bool mu_store_open_reading(struct mu_store **out, const char *conninfo, const char *program,
+                                   const struct mu_statement *statements, size_t count, struct mu_error *err);
 /* One more session to the same database, with the same statements and the same one heard while it waits. */
 MU_MUST bool mu_store_open_beside(struct mu_store **out, const struct mu_store *beside, const char *program, struct mu_error *err);
 void mu_store_free(struct mu_store *s);
@@ -91,6 +94,7 @@ MU_MUST bool mu_store_finish(struct mu_store *s, struct mu_rows **rows, struct m
 void mu_store_abandon(struct mu_store *s);
 
 MU_MUST bool mu_store_begin(struct mu_store *s, struct mu_error *err);
+MU_MUST bool mu_store_begin_reading(struct mu_store *s, struct mu_error *err); /* nothing in it can write */
 MU_MUST bool mu_store_commit(struct mu_store *s, struct mu_error *err);
 void mu_store_rollback(struct mu_store *s); /* also fine when nothing is open or the connection is gone */
 MU_MUST bool mu_store_reconnect(struct mu_store *s, struct mu_error *err);

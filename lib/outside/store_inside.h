@@ -40,6 +40,7 @@ struct mu_store {
     bool prepared[STORE_STATEMENTS_MAX];
     char listening[64];
     bool in_transaction;
+    bool only_reads; /* a stand-by will do */
     int started; /* the statement under way, by mu_store_start */
     int64_t started_ms, limit_ms; /* of what was sent last; 0: no limit */
     bool (*waiting)(void *ctx, int64_t waited_ms); /* NULL: nobody wants to be heard */
@@ -57,5 +58,6 @@ MU_MUST bool store_connect(struct mu_store *s, struct mu_error *err);
 /* Both give the session up when the limit is over: nobody knows what the server makes of the statement. */
 MU_MUST bool store_send(struct mu_store *s, const char *what, struct mu_error *err);
 MU_MUST bool store_await(struct mu_store *s, const char *what, PGresult **out, struct mu_error *err); /* the last answer, or NULL */
+MU_MUST bool store_await_one(struct mu_store *s, const char *what, PGresult **out, struct mu_error *err); /* the next one, or NULL: it was the last */
 
 #endif

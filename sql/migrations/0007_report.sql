@@ -205,6 +205,34 @@ comment on column report.alert.name is 'Kind: outcome_conflict, quarantine, defa
 comment on column report.alert.value is 'How many there are.';
 comment on column report.alert.hint is 'What it means and what to do.';
 
+-- ---- parameters of a question: `set report.since = '2026-11-01'` in psql, since=2026-11-01 behind `muster report NAME` ----
+
+create function report.parameter(name text, fallback text default null) returns text
+    language sql stable parallel safe
+    as $$ select coalesce(nullif(current_setting('report.' || name, true), ''), fallback) $$;
+comment on function report.parameter is 'The setting report.<name> of this session, or the fallback: parameters of the questions in sql/examples.';
+
+create function report.day(name text, fallback text default null) returns date
+    language sql stable parallel safe
+    as $$
+    select case when p.v ~ '^\d{4}-\d\d-\d\d$' then p.v::date
+                when lower(p.v) = 'today' then p.today when lower(p.v) = 'yesterday' then p.today - 1
+                when lower(p.v) = 'tomorrow' then p.today + 1 else (p.today + p.v::interval)::date end
+    from (select report.parameter(name, fallback) as v, (now() at time zone 'UTC')::date as today) as p
+    $$;
+comment on function report.day is 'A parameter that is a day, of UTC whatever the session''s zone is: 2026-11-24, today, yesterday, 30 days ago.';
+
+create function report.job_of(word text) returns uuid
+    language sql stable parallel safe security definer set search_path = pg_catalog, muster
+    as $$
+    select case when word ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then word::uuid
+                else (select r.job_id from muster.request r where r.key = word) end
+    $$;
+comment on function report.job_of is 'The id of a job by its id or its key; null if there is no such key. What a login may see of the job the views decide.';
+
+revoke all on function report.parameter, report.day, report.job_of from public;
+grant execute on function report.parameter, report.day, report.job_of to muster_reporter, muster_auditor;
+
 -- ---- who may what ----
 
 revoke all on all tables in schema muster from public;

@@ -5,7 +5,7 @@
 set role muster_owner;
 
 create function muster.audit_entries(body text) returns table (kind text, id text, word text)
-    language plpgsql immutable parallel safe
+    language plpgsql immutable -- its exception block is a subtransaction, which no parallel plan may begin
     as $$
 begin
     return query select e ->> 0, e ->> 1, e ->> 2 from jsonb_array_elements(body::jsonb) as e;

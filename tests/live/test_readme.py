@@ -36,7 +36,8 @@ def _environment(site):
     return dict(os.environ, PATH=os.pathsep.join(folders + [os.environ["PATH"]]), NATS_URL=site.url, MUSTER_NATS_URL=site.url,
                 MUSTER_POSTGRES_CONNINFO=site.conninfo, XDG_CONFIG_HOME=site.dir,
                 MUSTER_DATA_MIGRATIONS=os.path.join(BUILD, "sql", "migrations"),  # where `meson install` puts them is elsewhere
-                MUSTER_DATA_LISTS=os.path.join(BUILD, "workers", "lists"), MUSTER_DATA_PACKS=os.path.join(BUILD, "workers", "packs"))
+                MUSTER_DATA_LISTS=os.path.join(BUILD, "workers", "lists"), MUSTER_DATA_PACKS=os.path.join(BUILD, "workers", "packs"),
+                MUSTER_DATA_EXAMPLES=os.path.join(BUILD, "sql", "examples"))
 
 
 def prepare(site):
@@ -136,6 +137,11 @@ EXPECTED = {
     "muster db resubmit -o json": (0, lambda out: _is_json(out)),
     "muster audit verify": (0, lambda out: "the trail holds" in out),
     "muster db maintain --dry-run": (0, lambda out: "nothing is due" in out),
+    "muster report": (0, lambda out: "open-failures" in out and "run-difference" in out),
+    "muster report open-failures --help": (0, lambda out: "default: yesterday" in out),
+    "muster report open-failures day=today": (0, lambda out: "source_missing" in out),
+    "muster report job-findings": (0, lambda out: True),
+    "muster report run-difference": (0, lambda out: True),
     "muster setup --check": (0, lambda out: "MUSTER_TASKS" in out),
     "muster setup": (0, lambda out: "MUSTER_TASKS" in out),
 }

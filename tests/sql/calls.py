@@ -52,7 +52,7 @@ class Job:
         self.id, self.stage, self.queue, self.priority, self.key, self.pack = uuid7(ms), stage, queue, priority, key, pack
         self.labels = more.get("labels")
         self.source, self.as_of = more.get("source", "trades"), more.get("as_of", "2026-11-24")
-        terms = {"pack": {"name": pack.split("@")[0], "version": pack.split("@")[1], "digest": sha(pack).hex()}, "lists": {},
+        terms = {"pack": {"name": pack.split("@")[0], "version": pack.split("@")[1], "digest": sha(pack).hex()}, "lists": more.get("lists", {}),
                  "params": {}, "as_of": "2026-11-24", "shard_bytes": 67108864, "buckets": 16,
                  "limits": {"record_bytes": 1048576, "fields": 4096}}
         if more.get("document"):
