@@ -300,3 +300,71 @@ def actions_of_operators(world):
     assert ("carol", "pack load", None, "pack", None, None) in got, got
     assert {r[0] for r in got} == {"ann", "bob", "carol"} and [r["link"] for r in rows] == sorted(r["link"] for r in rows)
     assert _ask(world, "operator-actions", since="2026-03-01", until="2026-03-31") == []
+
+
+# ---- the ledger ----
+
+def _entered(world):
+    for _ in range(1000):
+        if world.db.one("select muster.ledger_advance(1000)") == "0":
+            return
+
+
+def _keyed(*subjects, **more):
+    return [(i, dict({"subject": s, "fingerprint": sha(json.dumps([s, more], default=str))}, **more)) for i, s in enumerate(subjects, 1)]
+
+
+def _run(past, at, *subjects, source="fx", **more):
+    """A run of a source that finds these, and looks at ten records."""
+    fails = {"result": "fail" if subjects else "pass", "records": 10, "rules": [_rule(fail=len(subjects), **{"pass": 10 - len(subjects)})]}
+    return past.job(at, _keyed(*subjects), stage="plan", source=source, as_of=str(at.date()), outcome=fails, **more)
+
+
+@_answers("new-exceptions")
+def new_and_reopened_exceptions(world):
+    past = Past(world)
+    _run(past, D - 2 * DAY, "T1", "T2")
+    _run(past, D - DAY, "T2")
+    late = _run(past, D, "T1", "T2", "T3")
+    _run(past, D + DAY, "T1", "T2")
+    _entered(world)
+    rows = _ask(world, "new-exceptions", since="2026-03-10")
+    assert sorted(_only(rows, "change", "rule", "source", "subject", "state", "times_reopened", "job_id")) == [
+        ("new", "ISIN", "fx", "T3", "resolved", 0, late.id), ("reopened", "ISIN", "fx", "T1", "persisting", 1, late.id)], rows
+    assert {_at(r["at"]) for r in rows} == {D + HOUR}
+
+
+@_answers("oldest-exceptions")
+def the_oldest_open_exceptions_by_source(world):
+    past, now = Past(world), datetime.now(timezone.utc)
+    _run(past, now - 100 * DAY, "A1", "A2", source="a")
+    _run(past, now - 20 * DAY, "A2", "A3", source="a")
+    _run(past, now - 120 * DAY, "B1", source="b")
+    _run(past, now - 2 * DAY, "C1", source="c")
+    _entered(world)
+    rows = _ask(world, "oldest-exceptions")
+    assert _only(rows, "source", "subject", "age", "state", "runs_seen") == [
+        ("b", "B1", "older", "new", 1), ("a", "A2", "older", "persisting", 2), ("a", "A3", "up to 30 days", "new", 1), ("c", "C1", "up to a week", "new", 1)], rows
+    assert [r["days_open"] for r in rows][1] in (99, 100) and not rows[0]["is_waived"]
+    assert _only(_ask(world, "oldest-exceptions", days="50", source="a%"), "subject") == [("A2",)]
+
+
+@_answers("expiring-waivers")
+def waivers_that_expire_soon(world):
+    past, now = Past(world), datetime.now(timezone.utc)
+    _run(past, now - 3 * DAY, "A1", "A2", "A3", source="a")
+    _run(past, now - 3 * DAY, "B1", source="b")
+    _entered(world)
+    ids = [r[0] for r in world.db.rows("select exception_id from report.exception where source = 'a' order by subject limit 2")]
+
+    def waive(days, **more):
+        request = dict({"owner": "ops", "reason": "known", "until": (now + timedelta(days=days)).isoformat()}, **more)
+        assert json.loads(world.db.one(f"select muster.waive({literal(json.dumps(request))}, 'ann')"))["ok"]
+    waive(10, exception_ids=ids)
+    waive(20, rule="ISIN", source="b", owner="desk")
+    waive(40, rule="ISIN", source="c")
+    rows = _ask(world, "expiring-waivers")
+    assert _only(rows, "owner", "reason", "what", "open_exceptions", "placed_by") == [
+        ("ops", "known", "2 exceptions by name", 2, "ann"), ("desk", "known", "rule ISIN, source b", 1, "ann")], rows
+    assert abs(rows[0]["days_left"] - 10) <= 1
+    assert len(_ask(world, "expiring-waivers", days="50")) == 3 and _ask(world, "expiring-waivers", days="5") == []
