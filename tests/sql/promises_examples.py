@@ -368,3 +368,180 @@ def waivers_that_expire_soon(world):
         ("ops", "known", "2 exceptions by name", 2, "ann"), ("desk", "known", "rule ISIN, source b", 1, "ann")], rows
     assert abs(rows[0]["days_left"] - 10) <= 1
     assert len(_ask(world, "expiring-waivers", days="50")) == 3 and _ask(world, "expiring-waivers", days="5") == []
+
+
+# ---- counting and timing ----
+
+@_answers("rules-by-quarter")
+def top_rules_of_this_quarter_against_last(world):
+    past = Past(world)
+
+    def ran(day, pack, *rules, source="fx"):
+        past.job(datetime.fromisoformat(day + "T10:00:00+00:00"), source=source, pack=pack, outcome={"records": 10, "rules": list(rules)})
+    ran("2026-03-31", "p@1.0.0", _rule("A", fail=4, **{"pass": 6}), _rule("B", fail=1, **{"pass": 9}))
+    ran("2026-01-01", "p@1.0.0", _rule("A", fail=1, **{"pass": 9}), _rule("C", **{"pass": 10}))
+    ran("2025-12-31", "p@1.0.0", _rule("A", fail=10))
+    ran("2026-04-01", "p@1.1.0", _rule("A", fail=2, warn=1, **{"pass": 7}), _rule("D", fail=7, **{"pass": 3}))
+    ran("2026-06-30", "p@1.1.0", _rule("A", fail=5, **{"pass": 5}), _rule("S", fail=10, mode="shadow"), source="rates")
+    ran("2026-07-01", "p@1.1.0", _rule("A", fail=10))
+    rows = _ask(world, "rules-by-quarter", day="2026-05-05")
+    assert _only(rows, "rule", "pack", "this_quarter", "last_quarter", "change", "change_percent", "jobs", "sources") == [
+        ("A", "p", 8, 5, 3, 60.0, 2, 2), ("D", "p", 7, 0, 7, None, 1, 1), ("B", "p", 0, 1, -1, -100.0, 0, 1)], rows
+    assert _only(_ask(world, "rules-by-quarter", day="2026-04-01", most="1"), "rule") == [("A",)]
+
+
+@_answers("rule-trend")
+def failure_rates_of_rules_by_week(world):
+    past = Past(world)
+
+    def ran(at, **rules):
+        past.job(at, outcome={"records": 10, "rules": [_rule(name, fail=fails, **{"pass": 10 - fails}) for name, fails in rules.items()]})
+    ran(D - 8 * DAY, A=5, B=0, C=1)   # Monday, 2 March
+    ran(D - 2 * DAY, A=0, B=0, C=0)   # Sunday, 8 March
+    ran(D - DAY, A=1, B=0, C=9)       # Monday, 9 March
+    ran(D - 9 * DAY, A=10, B=10, C=10)
+    rows = _ask(world, "rule-trend", until="2026-03-10", weeks="2")
+    assert _only(rows, "week", "rule", "jobs", "evaluated", "failed", "fail_percent", "points_since_before") == [
+        ("2026-03-02", "A", 2, 20, 5, 25.0, None), ("2026-03-02", "C", 2, 20, 1, 5.0, None),
+        ("2026-03-09", "A", 1, 10, 1, 10.0, -15.0), ("2026-03-09", "C", 1, 10, 9, 90.0, 85.0)], rows
+    assert {r["rule"] for r in _ask(world, "rule-trend", until="2026-03-10", weeks="2", most="1")} == {"C"}
+    assert len(_ask(world, "rule-trend", until="2026-03-10", weeks="3", rule="B")) == 3
+
+
+@_answers("late-feeds")
+def feeds_that_are_late_empty_or_short(world):
+    past, now = Past(world), datetime.now(timezone.utc)
+
+    def daily(source, hours, last=None):
+        """A delivery of 100 records a day, so many hours before this time of day; and the last one."""
+        for days in range(9, 0, -1):
+            past.job(now - days * DAY - hours * HOUR, source=source, end=timedelta(minutes=5), outcome={"records": 100, "rules": [_rule(**{"pass": 100})]})
+        if last is not None:
+            past.job(now - hours * HOUR, source=source, end=timedelta(minutes=5),
+                     outcome={"records": last, "rules": [_rule(**{"pass": last})] if last else [], "result": "pass" if last else "not_evaluated"})
+    daily("late", 3)
+    daily("good", 2, 90)
+    daily("empty", 2, 0)
+    daily("short", 2, 20)
+    rows = _ask(world, "late-feeds")
+    assert sorted(_only(rows, "source", "what", "last_records", "usual_records", "compared_with")) == [
+        ("empty", "empty", 0, 100, 9), ("late", "late", 100, 100, 8), ("short", "few records", 20, 100, 9)], rows
+    assert rows[0]["source"] == "late" and 2.4 < rows[0]["hours_late"] < 3 and rows[1]["hours_late"] is None, rows
+    assert sorted(_only(_ask(world, "late-feeds", percent="95"), "source")) == [("empty",), ("good",), ("late",), ("short",)]
+
+
+@_answers("stale-results")
+def results_that_rest_on_what_was_superseded(world):
+    past, now = Past(world), datetime.now(timezone.utc)
+
+    def lists(version):
+        return {"sanctions": {"name": "sanctions", "version": version, "digest": sha(version).hex()}}
+
+    def noted(version, at):
+        world.db.rows(f"insert into muster.list_version values ('sanctions', '{version}', {literal(sha(version))}, '{at.isoformat()}')")
+    noted("2026-9", now - 9 * DAY)
+    old = past.job(now - 3 * DAY, source="wires", lists=lists("2026-9"), end=timedelta(minutes=1))
+    bad = past.job(now - 3 * DAY, [(1, {})], source="cash", lists=lists("2026-9"), outcome=ISIN_FAILS, end=timedelta(minutes=1))
+    past.job(now - 3 * DAY, source="cash", lists=lists("2026-9"), outcome=MISSING, end=timedelta(minutes=1))
+    past.job(now - 200 * DAY, source="wires", lists=lists("2026-9"))
+    assert _ask(world, "stale-results") == []
+    noted("2026-10", now - DAY)
+    past.job(now - timedelta(hours=2), source="wires", lists=lists("2026-10"))
+    rows = _ask(world, "stale-results", name="sanctions")
+    assert _only(rows, "kind", "name", "used", "current", "source", "result", "job_id") == [
+        ("list", "sanctions", "2026-9", "2026-10", "cash", "fail", bad.id), ("list", "sanctions", "2026-9", "2026-10", "wires", "pass", old.id)], rows
+    assert abs(_at(rows[0]["superseded_at"]) - (now - DAY)) < timedelta(seconds=1)
+    assert _ask(world, "stale-results", since="today") == [] and _ask(world, "stale-results", name="pep") == []
+    assert len(_ask(world, "stale-results", submitted="365 days ago")) == 3
+
+
+@_answers("queue-wait")
+def waiting_times_by_queue_and_hour(world):
+    past = Past(world)
+    for seconds in range(1, 101):  # an agent begins two seconds before the end
+        past.job(D + 10 * HOUR + timedelta(seconds=seconds), queue="aml", end=timedelta(seconds=seconds + 2))
+    past.job(D + 11 * HOUR, queue="aml", priority="high", end=timedelta(seconds=32))
+    past.submit(D + 11 * HOUR, queue="aml", priority="high")
+    past.job(D + DAY, queue="aml", end=timedelta(seconds=3))
+    past.job(D + 10 * HOUR, end=timedelta(seconds=3))
+    rows = _ask(world, "queue-wait", since="2026-03-10", until="2026-03-10", queue="a%")
+    assert [(_at(r["hour"]) - D, r["lane"], r["tasks"], r["tasks_open"], r["wait_p50_seconds"], r["wait_p95_seconds"], r["wait_max_seconds"], r["run_p95_seconds"])
+            for r in rows] == [(10 * HOUR, "aml", 100, 0, 50.5, 95.1, 100.0, 2.0), (11 * HOUR, "aml, high", 2, 1, 30.0, 30.0, 30.0, 2.0)], rows
+    assert len(_ask(world, "queue-wait", since="2026-03-10", until="2026-03-11")) == 4
+
+
+@_answers("throughput")
+def what_was_done_by_hour(world):
+    past = Past(world)
+    for minutes, agent in ((5, "a1"), (20, "a2"), (59, "a1")):
+        past.job(D, queue="aml", end=timedelta(minutes=minutes), outcome={"records": 1200, "bytes": 5000, "agent": agent, "rules": [_rule(**{"pass": 1200})]})
+    past.job(D, queue="aml", end=timedelta(minutes=60), outcome=MISSING)
+    past.job(D, end=timedelta(minutes=1))
+    past.job(D - HOUR, end=timedelta(minutes=59))
+    rows = _ask(world, "throughput", since="2026-03-10", until="2026-03-10", queue="aml")
+    assert [(_at(r["hour"]) - D, r["queue"], r["tasks"], r["verdicts"], r["without_verdict"], r["records"], r["bytes"], r["agents"]) for r in rows] == [
+        (0 * HOUR, "aml", 3, 3, 0, 3600, 15000, 2), (HOUR, "aml", 1, 0, 1, 0, 10, 1)], rows
+    assert float(rows[0]["records_per_second"]) == 1.0
+    assert [r["queue"] for r in _ask(world, "throughput", since="2026-03-10", until="2026-03-10")] == ["aml", "default", "aml"]
+
+
+@_answers("agent-work")
+def work_and_hand_overs_of_agents(world):
+    past = Past(world)
+    hand = {"agent": "a2", "from_agent": "a1", "record_no": 5}
+    past.job(D, outcome={"agent": "a1", "records": 100, "rules": [_rule(**{"pass": 100})]})
+    past.job(D, outcome={"agent": "a2", "records": 50, "resumes": [hand], "crashes": 1, "delivery": 2, "rules": [_rule(**{"pass": 50})]})
+    past.job(D + DAY, outcome={"agent": "a2", "records": 10, "resumes": [dict(hand, from_agent="a3")], "rules": [_rule(**{"pass": 10})]})
+    past.job(D + DAY, outcome=dict(MISSING, agent="a2"))
+    past.job(D + 3 * DAY, outcome={"agent": "a9"})
+    rows = _ask(world, "agent-work", since="2026-03-10", until="2026-03-11")
+    assert _only(rows, "agent", "days", "tasks", "verdicts", "without_verdict", "went_on", "was_relieved", "crashes", "records", "records_per_second") == [
+        ("a2", 2, 3, 2, 1, 2, 0, 1, 60, 10), ("a1", 1, 1, 1, 0, 0, 1, 0, 100, 50), ("a3", 0, 0, 0, 0, 0, 1, 0, 0, None)], rows
+
+
+@_answers("deadlines")
+def deadlines_missed_and_jobs_at_risk(world):
+    past, now = Past(world), datetime.now(timezone.utc)
+
+    def due(job, at):
+        world.db.rows(f"update muster.job set deadline = '{at.isoformat()}' where job_id = '{job.id}'")
+        return job
+    for days in range(1, 6):  # it usually takes two hours
+        past.job(now - days * DAY, source="slow", end=2 * HOUR)
+    missed = due(past.job(now - 3 * HOUR, source="a", end=2 * HOUR), now - 2 * HOUR)
+    due(past.job(now - 3 * HOUR, source="b", end=HOUR), now - HOUR)
+    broken = due(past.job(now - 3 * HOUR, source="c", end=HOUR, outcome=MISSING), now + HOUR)
+    risk = due(past.submit(now - HOUR, source="slow"), now + timedelta(minutes=30))
+    due(past.submit(now - HOUR, source="slow"), now + 5 * HOUR)
+    unknown = due(past.submit(now - HOUR, source="first"), now + 2 * HOUR)
+    due(past.job(now - 9 * DAY, source="a", end=2 * HOUR), now - 9 * DAY + HOUR)
+    rows = _ask(world, "deadlines", since="2 days ago")
+    assert _only(rows, "outlook", "source", "state", "job_id") == [
+        ("at_risk", "slow", "queued", risk.id), ("unknown", "first", "queued", unknown.id), ("missed", "a", "completed", missed.id),
+        ("missed", "c", "failed", broken.id)], rows
+    assert rows[0]["forecast_by"] == "history" and -31 < rows[0]["margin_minutes"] < -29 and rows[2]["margin_minutes"] == -60.0, rows
+
+
+@_answers("job-proof")
+def proof_that_a_job_is_complete(world):
+    past = Past(world)
+    edition = {"name": "mic", "version": "3", "digest": sha("mic").hex()}
+    job = past.submit(D, stage="plan", source="trades", key="eod", lists={"mic": edition})
+    past.end(job, D + HOUR, result="planned", rules=[], records=0, input_digest=INPUT, plan=plan_of(2, digest="the input"), agent="a0")
+    one, two = tasks_of(world.db, job)
+    past.end(one, D + HOUR, [(1, {})], result="fail", records=10, rules=[_rule(fail=1, **{"pass": 9})], agent="a1")
+    past.end(two, D + 2 * HOUR, records=10, rules=[_rule(not_evaluated=1, **{"pass": 9})], agent="a3", delivery=2, crashes=1,
+             resumes=[{"agent": "a3", "from_agent": "a2", "record_no": 14}])
+    rows = [tuple(r.values()) for r in _ask(world, "job-proof", job="eod")]
+    for want in (("job", "id", None, job.id, None), ("job", "result", None, "fail", None), ("job", "submitted by", None, "test", None),
+                 ("totals", "tasks, and those with an outcome", "3", "3", True), ("totals", "records planned, and read", "20", "20", True),
+                 ("totals", "findings stated, and stored", "1", "1", True), ("totals", "counters of rules that do not add up", "0", "0", True),
+                 ("rule", "ISIN fail", None, "18 pass, 1 fail, 1 not evaluated", None), ("rests on", "pack", "identifiers@1.0.0", sha("identifiers@1.0.0").hex(), None),
+                 ("rests on", "list", "mic@3", sha("mic").hex(), None), ("rests on", "input", "200 bytes", INPUT.hex(), None),
+                 ("rests on", "terms (pins, parameters, day, limits)", None, sha(job.terms).hex(), None), ("rests on", "first task", None, job.digest.hex(), None),
+                 ("work", "agents", None, "a0, a1, a2, a3", None), ("work", "hand-over", "a2 to a3", "at record 14", None), ("work", "agents that died", None, "1", None)):
+        assert want in rows, (want, rows)
+    assert not [r for r in rows if r[4] is False] and _ask(world, "job-proof", job="none") == []
+    world.db.rows("delete from muster.finding")
+    assert [tuple(r.values()) for r in _ask(world, "job-proof", job="eod") if r["agrees"] is False] == [
+        ("totals", "findings stated, and stored", "1", "0", False)]
