@@ -23,6 +23,16 @@ static const char *class_of_word(struct mu_span word)
     return "";
 }
 
+/* The id of something, or a digest: of fixed width, and read letter by letter if at all. */
+static bool is_id(enum mu_cell kind, struct mu_span value)
+{
+    struct mu_id id;
+    size_t hex = 0;
+    while (hex < value.len && strchr("0123456789abcdef", value.at[hex]) && value.at[hex])
+        hex++;
+    return kind == MU_CELL_ID || (kind == MU_CELL_TEXT && ((hex == value.len && hex >= 32) || mu_id_parse(value, &id)));
+}
+
 static bool is_verdict(const char *column)
 {
     static const char *const names[] = {"change", "outcome", "outlook", "result", "severity", "state", "status"};
@@ -125,17 +135,12 @@ static void add_cell(struct page *p, int column)
     enum mu_cell kind = mu_query_kind(p->query, column);
     struct mu_span value = mu_query_cell(p->query, column);
     bool is_word = kind == MU_CELL_TEXT && is_verdict(mu_query_name(p->query, column));
-    struct mu_id id;
-    bool is_id = kind == MU_CELL_ID || (kind == MU_CELL_TEXT && mu_id_parse(value, &id));
-    bool is_short = kind == MU_CELL_TEXT ? value.len <= 24 : kind != MU_CELL_JSON; /* stays on its line */
-    const char *class = report_is_number(kind) ? "n" : is_id ? "i" : is_short ? "t" : "";
+    bool is_long = kind == MU_CELL_JSON || (kind == MU_CELL_TEXT && value.len > 24); /* the others stay on their line */
+    const char *class = report_is_number(kind) ? "n" : is_id(kind, value) ? "i" : is_long ? "l" : "t";
     const char *verdict = is_word ? class_of_word(value) : "";
-    mu_text_puts(&p->body, "<td");
-    if (verdict[0])
-        mu_text_addf(&p->body, " class=\"w %s\"", verdict);
-    else if (class[0])
-        mu_text_addf(&p->body, " class=\"%s\"", class);
-    mu_text_putc(&p->body, '>');
+    if (kind == MU_CELL_BOOL && value.at && strcmp(mu_query_name(p->query, column), "agrees") == 0)
+        verdict = value.at[0] == 't' ? "good" : "bad";
+    mu_text_addf(&p->body, "<td class=\"%s%s\">", verdict[0] ? "w " : "", verdict[0] ? verdict : class);
     if (kind == MU_CELL_WHOLE || kind == MU_CELL_EXACT) {
         add_number(&p->body, value);
     } else {

@@ -38,14 +38,14 @@ static const char report_style[] =
     "tr:last-child td{border-bottom:0}\ntbody tr:nth-child(even){background:var(--band)}\n"
     ".n{text-align:right;font-variant-numeric:tabular-nums}td.n{white-space:nowrap}\n.t{white-space:nowrap;font-variant-numeric:tabular-nums}\n"
     ".i{font:11.5px/1.6 ui-monospace,\"SF Mono\",\"Liberation Mono\",monospace;white-space:nowrap}\n"
-    ".w{font-weight:600;white-space:nowrap}\n.good{color:var(--good)}.warn{color:var(--warn)}.bad{color:var(--bad)}\n"
+    ".l{min-width:26ch}\n.w{font-weight:600;white-space:nowrap}\n.good{color:var(--good)}.warn{color:var(--warn)}.bad{color:var(--bad)}\n"
     ".good::before,.warn::before,.bad::before{content:\"\";display:inline-block;width:8px;height:8px;margin-right:7px;background:currentColor}\n"
     ".good::before{border-radius:50%}.bad::before{transform:rotate(45deg)}\n"
     ".none{margin:0;padding:26px;text-align:center;color:var(--soft)}\n.note{margin:8px 2px;font-size:13px;color:var(--soft)}\n"
     "footer{display:flex;flex-wrap:wrap;justify-content:space-between;gap:4px 24px;margin-top:18px;font-size:12.5px;color:var(--soft)}\n"
     "@media print{@page{size:A4 landscape;margin:14mm}:root{color-scheme:light;--page:#fff;--ink:#000;--soft:#444;--rule:#bbb;--band:#fff;--head:#eee;"
     "--good:#116b3f;--warn:#8a5300;--bad:#b3261e;--s0:#2f6db5;--s1:#e08214;--s2:#2a9d78;--s3:#b5467f;--s4:#7a5cc0;--s5:#8a6d1f;--s6:#4aa3c7;"
-    "--s7:#6b7480}body{font-size:11px}main{max-width:none;padding:0}table{font-size:9.5px}td,th{padding:3px 6px}.i{font-size:7.5px;white-space:normal;overflow-wrap:anywhere}h1{font-size:20px}.question{font-size:12px}dl{margin:10px 0 14px;padding:8px 0}figure{margin-bottom:14px;padding:8px 10px 4px}.wide{overflow:visible;"
+    "--s7:#6b7480}body{font-size:11px}main{max-width:none;padding:0}table{font-size:9.5px}td,th{padding:3px 6px}.l{min-width:18ch}.i{font-size:7.5px;white-space:normal;overflow-wrap:anywhere}h1{font-size:20px}.question{font-size:12px}dl{margin:10px 0 14px;padding:8px 0}figure{margin-bottom:14px;padding:8px 10px 4px}.wide{overflow:visible;"
     "border:0}thead{display:table-header-group}tr{break-inside:avoid}.bar,th,.good::before,.warn::before,.bad::before{print-color-adjust:exact;"
     "-webkit-print-color-adjust:exact}}\n";
 

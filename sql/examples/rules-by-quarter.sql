@@ -10,7 +10,7 @@
 with quarter as (
     select date_trunc('quarter', report.day('day', 'today')::timestamp)::date as first_day
 ), found as (
-    select r.rule, split_part(r.pack, '@', 1) as pack, max(r.severity) as severity,
+    select r.rule, split_part(r.pack, '@', 1) as pack, (array_agg(r.severity order by r.day desc, r.pack desc))[1] as severity,
            coalesce(sum(r.fail + r.warn) filter (where r.day >= q.first_day), 0)::bigint as this_quarter,
            coalesce(sum(r.fail + r.warn) filter (where r.day < q.first_day), 0)::bigint as last_quarter,
            coalesce(sum(r.jobs) filter (where r.day >= q.first_day), 0)::bigint as jobs, count(distinct r.source) as sources

@@ -7,7 +7,7 @@
 --
 -- "Not evaluated" is a value that was missing, "out of scope" a record that the rule does not speak of. A rule that had
 -- only the latter is listed, too: nobody should take it for a control that works.
-select split_part(c.pack, '@', 1) as pack, c.source, c.rule, min(c.severity) as severity, count(*) as jobs,
+select split_part(c.pack, '@', 1) as pack, c.source, c.rule, (array_agg(c.severity order by c.job_id desc))[1] as severity, count(*) as jobs,
        sum(c.not_evaluated)::bigint as not_evaluated, sum(c.error)::bigint as unreadable, sum(c.out_of_scope)::bigint as out_of_scope,
        case when sum(c.error) > 0 then 'values that cannot be read as their type'
             when sum(c.not_evaluated) > 0 then 'its columns are empty or missing'
