@@ -51,7 +51,8 @@ static enum cli_exit list(const struct cli *cli)
         }
         const char *const cells[] = {f.name, f.header.title};
         cli_table_add(table, cells);
-        json_array_append_new(all, json_pack("{s:s,s:s,s:s}", "name", f.name, "title", f.header.title, "question", f.header.question));
+        json_array_append_new(all, json_pack("{s:s,s:s,s:s}", "name", f.name, "title", f.header.title, "question",
+                                             f.header.question));
         if (cli->quiet)
             puts(f.name);
     }

@@ -67,14 +67,17 @@ MU_DEFINE_AUTO_VALUE(struct page, page_fini)
 
 static enum mu_axis axis_of(enum mu_cell kind)
 {
-    return kind == MU_CELL_DAY ? MU_AXIS_DAYS : kind == MU_CELL_TIME ? MU_AXIS_TIMES : report_is_number(kind) ? MU_AXIS_NUMBERS : MU_AXIS_NAMES;
+    if (kind == MU_CELL_DAY || kind == MU_CELL_TIME)
+        return kind == MU_CELL_DAY ? MU_AXIS_DAYS : MU_AXIS_TIMES;
+    return report_is_number(kind) ? MU_AXIS_NUMBERS : MU_AXIS_NAMES;
 }
 
 static bool find(const struct page *p, const char *name, int *column, struct mu_error *err)
 {
     bool is_column = name[0] && name[0] != '*';
     *column = is_column ? mu_query_find(p->query, name) : -1;
-    return *column >= 0 || !is_column || mu_reject(err, "invalid", "", "a chart wants a column \"%s\", which the query does not give", name);
+    return *column >= 0 || !is_column ||
+           mu_reject(err, "invalid", "", "a chart wants a column \"%s\", which the query does not give", name);
 }
 
 static bool plan(struct page *p, struct mu_error *err)
@@ -235,7 +238,8 @@ static void add_foot(const struct page *p, struct mu_text *out)
 {
     char rows[32], more[32];
     if (p->left_out)
-        mu_text_addf(out, "<p class=\"note\"><strong>%s further rows are left out here.</strong> With <code>-o csv</code> the report gives all.</p>\n",
+        mu_text_addf(out, "<p class=\"note\"><strong>%s further rows are left out here.</strong> "
+                          "With <code>-o csv</code> the report gives all.</p>\n",
                      cli_thousands(p->left_out, more));
     mu_text_addf(out, "<footer><span>%s %s</span><span>Times are UTC.</span><span>", cli_thousands(p->rows + p->left_out, rows),
                  p->rows + p->left_out == 1 ? "row" : "rows");
