@@ -197,6 +197,8 @@ ANSWERS = {
 
 
 def every_query_answers(site):
+    wait_until(lambda: site.value("select count(*) from report.job_status where finished_at is null") == "0", 60, "all jobs")
+    wait_until(lambda: site.value("select count(*) from muster.ledger_due") == "0", 30, "the ledger")
     job = site.value("select job_id from report.job_status where job_key = 'eod-2026-11-20'")
     queries = [q.strip() for block in _blocks("sql") for q in re.sub(r"--.*", "", block).split(";") if q.strip()]
     for query in queries:

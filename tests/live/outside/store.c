@@ -46,7 +46,7 @@ TAP_TEST(a_sqlstate_says_what_has_to_happen_next)
 {
     static const struct { const char *state; enum mu_fault fault; const char *code; } cases[] = {
         {"08006", MU_UNAVAILABLE, ""}, {"40001", MU_UNAVAILABLE, "again"}, {"40P01", MU_UNAVAILABLE, "again"},
-        {"53100", MU_UNAVAILABLE, ""}, {"53300", MU_UNAVAILABLE, ""}, {"57014", MU_UNAVAILABLE, "timed_out"}, {"55P03", MU_UNAVAILABLE, ""},
+        {"53100", MU_UNAVAILABLE, ""}, {"53300", MU_UNAVAILABLE, ""}, {"57014", MU_UNAVAILABLE, "timed_out"}, {"55P03", MU_UNAVAILABLE, "locked"},
         {"25006", MU_UNAVAILABLE, ""}, {"22003", MU_REJECTED, ""}, {"23505", MU_REJECTED, ""}, {"42P01", MU_BROKEN, ""},
         {"XX000", MU_BROKEN, ""}, {"P0001", MU_BROKEN, ""}};
     struct mu_store *s = open_store();
