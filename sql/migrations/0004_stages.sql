@@ -6,10 +6,10 @@ set role muster_owner;
 
 create view muster.any_task as
     select job_id as task_id, job_id, stage, 1 as attempt, null::int as shard_index, body, task_digest, queue, priority, n,
-           pack, source_name, cancelled, trace_id, terms_digest, submitted_at as created_at from muster.job
+           pack, source_name, cancelled, trace_id, terms_digest, submitted_at as created_at, null::uuid as retry_of from muster.job
     union all
     select t.task_id, t.job_id, t.stage, t.attempt, t.shard_index, t.body, t.task_digest, t.queue, t.priority, t.n,
-           j.pack, j.source_name, j.cancelled, j.trace_id, j.terms_digest, t.created_at
+           j.pack, j.source_name, j.cancelled, j.trace_id, j.terms_digest, t.created_at, t.retry_of
     from muster.task t join muster.job j using (job_id);
 comment on view muster.any_task is 'First tasks of jobs and tasks made later, in one form.';
 
@@ -31,36 +31,73 @@ create function muster.rule_status(pass numeric, warn numeric, fail numeric, err
 comment on function muster.rule_status is 'Status of a rule over a job (CHECKS.md, part 1).';
 
 create view muster.verdict as
-    select job_id, task_id, result, records, bad, skipped, findings_total, tally_id, started_at from muster.outcome o
-    where task_id = job_id and result <> 'planned' and not exists (select from muster.task t where t.retry_of = o.task_id)
-    union all
-    select job_id, task_id, result, records, bad, skipped, findings_total, tally_id, started_at from muster.outcome o
-    where task_id <> job_id and result <> 'planned' and not exists (select from muster.task t where t.retry_of = o.task_id);
+    select x.* from (
+        select job_id, task_id, result, records, bad, skipped, findings_total, bytes, tally_id, started_at from muster.outcome
+        where task_id = job_id
+        union all
+        select job_id, task_id, result, records, bad, skipped, findings_total, bytes, tally_id, started_at from muster.outcome
+        where task_id <> job_id
+    ) as x
+    where x.result <> 'planned'
+      -- only these are ever retried; what retries them has the same time bits, so one partition is looked at
+      and (x.result not in ('error', 'rejected', 'exhausted') or (
+          select true from muster.task t
+          where t.retry_of = x.task_id and t.task_id between muster.id_floor(x.task_id) and muster.id_ceiling(x.task_id)
+          limit 1) is null);
 comment on view muster.verdict is 'Outcomes that say something of records: of jobs of one task, and of the tasks of stages; of a chain of retries the last. In two halves, so that each finds its index by the job.';
 
 create view muster.rule_total as
     select s.*, case when s.mode = 'active'
                      then muster.rule_status(s.pass, s.warn, s.fail, s.error, s.not_evaluated, s.min_coverage) end as status
     from (
-        select v.job_id, r.rule, max(r.severity) as severity, coalesce(max(r.mode), 'active') as mode,
-               coalesce(max(r.min_coverage), 1) as min_coverage, coalesce(sum(r.pass), 0) as pass, coalesce(sum(r.warn), 0) as warn,
-               coalesce(sum(r.fail), 0) as fail, coalesce(sum(r.error), 0) as error,
-               coalesce(sum(r.not_evaluated), 0) as not_evaluated, coalesce(sum(r.out_of_scope), 0) as out_of_scope
-        from muster.verdict v
-        join muster.tally w on w.tally_id = v.tally_id
-        cross join lateral jsonb_to_recordset(w.rules) as r(rule text, severity text, mode text, min_coverage numeric, pass bigint,
-            warn bigint, fail bigint, error bigint, not_evaluated bigint, out_of_scope bigint)
-        group by v.job_id, r.rule
+        -- a job of one task: its counters are those of the task
+        select false as staged, j.job_id, j.pack, j.source_name, j.as_of, j.submitted_at, r.rule, r.severity, coalesce(r.mode, 'active') as mode,
+               r.reason, coalesce(r.per, 'record') as per, coalesce(r.min_coverage, 1) as min_coverage,
+               coalesce(r.pass, 0)::numeric as pass, coalesce(r.warn, 0)::numeric as warn, coalesce(r.fail, 0)::numeric as fail,
+               coalesce(r.error, 0)::numeric as error, coalesce(r.not_evaluated, 0)::numeric as not_evaluated,
+               coalesce(r.out_of_scope, 0)::numeric as out_of_scope, coalesce(r.withheld, 0)::numeric as withheld
+        from muster.job j
+        join muster.outcome o on o.task_id = j.job_id
+        left join muster.job_progress p on p.job_id = j.job_id
+        cross join lateral (select w.rules from muster.tally w where w.tally_id = o.tally_id limit 1) as w
+        cross join lateral jsonb_to_recordset(w.rules) as r(rule text, severity text, mode text, reason text, per text,
+            min_coverage numeric, pass bigint, warn bigint, fail bigint, error bigint, not_evaluated bigint, out_of_scope bigint,
+            withheld bigint)
+        where p.job_id is null and o.result <> 'planned'
+        union all
+        -- of several
+        select true, j.job_id, j.pack, j.source_name, j.as_of, j.submitted_at, r.*
+        from muster.job j
+        join muster.job_progress p on p.job_id = j.job_id
+        cross join lateral (
+            select r.rule, max(r.severity), coalesce(max(r.mode), 'active'), max(r.reason), coalesce(max(r.per), 'record'),
+                   coalesce(max(r.min_coverage), 1), coalesce(sum(r.pass), 0), coalesce(sum(r.warn), 0), coalesce(sum(r.fail), 0),
+                   coalesce(sum(r.error), 0), coalesce(sum(r.not_evaluated), 0), coalesce(sum(r.out_of_scope), 0),
+                   coalesce(sum(r.withheld), 0)
+            from muster.verdict v
+            cross join lateral (select w.rules from muster.tally w where w.tally_id = v.tally_id limit 1) as w
+            cross join lateral jsonb_to_recordset(w.rules) as r(rule text, severity text, mode text, reason text, per text,
+                min_coverage numeric, pass bigint, warn bigint, fail bigint, error bigint, not_evaluated bigint,
+                out_of_scope bigint, withheld bigint)
+            -- the bounds leave one partition to look at
+            where v.job_id = p.job_id and v.task_id between muster.id_floor(p.job_id) and muster.id_ceiling(p.job_id)
+            group by r.rule
+        ) as r
     ) as s;
 comment on view muster.rule_total is 'Summed counters and status per job and rule; rules in shadow mode have no status.';
 
 create function muster.job_result(of_job uuid) returns text
-    language sql stable security definer set search_path = pg_catalog, muster
+    language plpgsql stable security definer set search_path = pg_catalog, muster
+    -- planned once in a session: over years of partitions that takes longer than the answer
+    set plan_cache_mode = force_generic_plan
     as $$
-    select muster.result_of_counts(coalesce(bool_or(status = 'fail'), false), coalesce(bool_or(status = 'error'), false),
-                                   coalesce(bool_or(status = 'warn'), false), coalesce(bool_or(status = 'pass'), false))
-    from muster.rule_total where job_id = of_job
-    $$;
+begin
+    return (
+        select muster.result_of_counts(coalesce(bool_or(status = 'fail'), false), coalesce(bool_or(status = 'error'), false),
+                                       coalesce(bool_or(status = 'warn'), false), coalesce(bool_or(status = 'pass'), false))
+        from muster.rule_total where job_id = of_job);
+end
+$$;
 comment on function muster.job_result is 'Result of a job from its summed counters.';
 
 -- ---- stages ----

@@ -262,13 +262,24 @@ create view muster.dead as
 comment on view muster.dead is 'Tasks that ended without a verdict, retried ones too.';
 
 create view report.dead_letter as
-select d.task_id, d.job_id, d.job_key, d.class, d.result, d.reason, d.message, d.source, d.pack, d.queue, d.labels,
-       a.stage, a.shard_index, a.attempt, a.n as published, d.agent, d.recorded_at, d.retried_by
-from muster.dead d join muster.any_task a on a.task_id = d.task_id;
+select o.task_id, o.job_id, j.job_key, muster.failure_class(o.result, o.reason) as class, o.result, nullif(o.reason, '') as reason,
+       o.message, j.source_name as source, j.pack, j.queue, j.labels, coalesce(t.stage, j.stage) as stage, t.shard_index,
+       coalesce(t.attempt, 1) as attempt, coalesce(t.n, j.n) as published, o.agent, o.recorded_at,
+       (select r.task_id from muster.task r
+        where r.retry_of = o.task_id and r.task_id between muster.id_floor(o.task_id) and muster.id_ceiling(o.task_id)
+        limit 1) as retried_by, j.submitted_at
+from muster.outcome o
+cross join lateral (
+    select j.job_key, j.source_name, j.pack, j.queue, j.labels, j.stage, j.n, j.submitted_at from muster.job j
+    where j.job_id = o.job_id limit 1) as j
+left join lateral (
+    select t.stage, t.shard_index, t.attempt, t.n from muster.task t
+    where o.task_id <> o.job_id and t.task_id = o.task_id limit 1) as t on true
+where o.result in ('error', 'exhausted', 'rejected');
 comment on view report.dead_letter is 'Tasks that ended in error, exhausted or rejected. They stay for ever; retried_by is null while one is dead.';
 comment on column report.dead_letter.task_id is 'The task.';
 comment on column report.dead_letter.job_id is 'Its job.';
-comment on column report.dead_letter.job_key is 'Key of the job, if the submitter chose one.';
+comment on column report.dead_letter.job_key is 'Key of the job; null if the submitter chose none.';
 comment on column report.dead_letter.class is 'transient, dependency, bad_input, bad_configuration, crash or deadline.';
 comment on column report.dead_letter.result is 'error, exhausted or rejected.';
 comment on column report.dead_letter.reason is 'Why: a word of the documented list; null if values could not be read as their type.';
@@ -278,12 +289,13 @@ comment on column report.dead_letter.pack is 'Rule pack and version.';
 comment on column report.dead_letter.queue is 'Lane of the task.';
 comment on column report.dead_letter.labels is 'Labels of the job.';
 comment on column report.dead_letter.stage is 'plan (opens the source) or scan.';
-comment on column report.dead_letter.shard_index is 'Which part of a planned source, from 0.';
+comment on column report.dead_letter.shard_index is 'Which part of a planned source, from 0; null: it is no part.';
 comment on column report.dead_letter.attempt is 'Counts retries by hand.';
 comment on column report.dead_letter.published is 'How often it was put in the queue.';
 comment on column report.dead_letter.agent is 'Who ended it; null if no agent did.';
 comment on column report.dead_letter.recorded_at is 'When it ended.';
 comment on column report.dead_letter.retried_by is 'The task that took its place; null while it is dead.';
+comment on column report.dead_letter.submitted_at is 'When its job''s submission was committed.';
 
 create function muster.job_matches(f jsonb, queue text, pack text, source text, labels jsonb, submitted_at timestamptz) returns boolean
     language sql stable parallel safe

@@ -78,6 +78,8 @@ def a_reporter_reads_every_view_and_nothing_else(world):
     analyst = world.session("analyst")
     job, stream = accept(world.db, Job()), Stream()
     stream.record(world.db, [stream.outcome(job, result="fail", rules=FAIL, findings=1)], [stream.finding(job)])
+    world.db.rows("select muster.pack_put('identifiers', v, sha256(v::bytea), 'x', 'test') from unnest(array['1.0.0', '1.1.0']) as v")
+    world.db.rows(f"update muster.job set deadline = now() where job_id = '{job.id}'")
     waits, dead = accept(world.db, Job(), Job())
     stream.record(world.db, [stream.outcome(dead, result="error", reason="source_missing", rules=[], input_digest=None)], deferred=[
         {"task": waits.id, "n": 1, "class": "dependency", "reason": "source_down", "message": "the root is gone"}])
