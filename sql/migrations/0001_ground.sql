@@ -9,13 +9,18 @@ do $$
 declare
     role text;
 begin
-    foreach role in array array['muster_owner', 'muster_dispatcher', 'muster_recorder', 'muster_reporter', 'muster_auditor'] loop
+    foreach role in array array['muster_owner', 'muster_views', 'muster_dispatcher', 'muster_recorder', 'muster_reporter',
+                               'muster_auditor'] loop
         if not exists (select from pg_catalog.pg_roles where rolname = role) then
             execute format('create role %I nologin', role);
         end if;
     end loop;
     if not pg_has_role(current_user, 'muster_owner', 'member') then
         execute format('grant muster_owner to %I', current_user);
+    end if;
+    -- who owns the views of report, and is not the owner of what they read, so that row-level security holds (0017_tenant.sql)
+    if not pg_has_role('muster_owner', 'muster_views', 'member') then
+        grant muster_views to muster_owner;
     end if;
     -- for the batches of muster.record_batch
     execute format('grant temporary on database %I to muster_owner', current_database());

@@ -268,9 +268,13 @@ comment on column report.reconciliation.source is 'Name of the source.';
 comment on column report.reconciliation.submitted_at is 'When the submission was committed.';
 comment on column report.reconciliation.day is 'Day of submission, UTC.';
 
+create table muster.whole (one boolean primary key default true check (one));
+insert into muster.whole values (true);
+comment on table muster.whole is 'One row, which only those see who see all tenants: a view that counts over all of them is joined with it.';
+
 create view report.alert as
 select c.name, c.value, a.hint
-from muster.counts() as c
+from muster.whole cross join muster.counts() as c
 join (values ('outcome_conflict', 'two agents computed different outcomes from equal input: compare their versions'),
              ('quarantine', 'results that belong to no task of ours: look at muster.quarantine'),
              ('default_rows', 'rows outside all partitions: is the leader running muster.maintain()?')) as a (name, hint) using (name)

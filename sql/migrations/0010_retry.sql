@@ -226,8 +226,12 @@ comment on function muster.breaker_probe is 'Publishes one waiting task of each 
 
 create view report.breaker as
 select b.source, b.queue, b.reason, b.message, b.failures, b.opened_at, b.probe_at,
-       (select count(*) from muster.retry t where t.source = b.source) as waiting
-from muster.breaker b;
+       (select count(*) from muster.retry t
+        where t.source = b.source and exists (
+            select from muster.job j
+            where j.job_id = coalesce((select k.job_id from muster.task k where k.task_id = t.task_id limit 1), t.task_id))) as waiting
+from muster.breaker b
+where exists (select from muster.job j where j.source_name = b.source limit 1); -- of a source of one's own tenant
 comment on view report.breaker is 'Sources that are down. Their tasks wait and burn no attempt; one at a time is tried.';
 comment on column report.breaker.source is 'Name of the source.';
 comment on column report.breaker.queue is 'A queue whose tasks read it.';
