@@ -36,10 +36,14 @@ begin
     union all
     select new.terms_digest, 'list', l.value ->> 'name', l.value ->> 'version', l.value ->> 'digest' from json_each(d -> 'lists') as l
     on conflict do nothing;
+    insert into muster.list_version (name, version, digest)
+    select p.name, p.version, decode(p.digest, 'hex') from muster.pin p
+    where p.terms_digest = new.terms_digest and p.kind = 'list' order by p.name, p.version
+    on conflict do nothing;
     return null;
 end
 $$;
-comment on function muster.pins_taken is 'Notes what new terms are pinned to.';
+comment on function muster.pins_taken is 'Notes what new terms are pinned to, and editions of lists that nobody knew.';
 create trigger pins_taken after insert on muster.terms for each row execute function muster.pins_taken();
 
 create function muster.stale_terms()
@@ -261,7 +265,7 @@ cross join lateral (
     select case when s.result is not null or s.state = 'cancelled' then null
                 when s.tasks_done > 1 and s.started_at < now()
                 then s.started_at + (now() - s.started_at) * (s.tasks::float8 / s.tasks_done)
-                else greatest(s.submitted_at + u.seconds * interval '1 second', now()) end as expected_at,
+                when u.seconds is not null then greatest(s.submitted_at + u.seconds * interval '1 second', now()) end as expected_at,
            case when s.result is not null or s.state = 'cancelled' then null
                 when s.tasks_done > 1 and s.started_at < now() then 'tasks' when u.seconds is not null then 'history' end as basis,
            s.tasks_done <= 1 and now() > s.submitted_at + u.seconds * interval '1 second' as is_slow

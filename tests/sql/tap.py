@@ -25,7 +25,7 @@ def main():
     cluster, number, failed = Cluster(), 0, 0
     try:
         admin = cluster.session()
-        if not admin.rows("select from pg_available_extensions where name = 'pgtap'"):
+        if not admin.rows("select name from pg_available_extensions where name = 'pgtap'"):
             print(f"pgTAP is not installed (Debian: postgresql-{admin.one('show server_version_num')[:2]}-pgtap)")
             return 77
         admin.rows("create database template_muster")

@@ -25,8 +25,7 @@ create temp table trail as -- the table, and its partitions if it has any
     select c.oid::regclass::text as name from pg_class c
     where c.oid = 'muster.audit'::regclass or c.oid in (select relid from pg_partition_tree('muster.audit'));
 select throws_ok(format(c, name), 'P0001', null, 'a superuser must not: ' || format(c, name)) from trail,
-    unnest(array['update %s set actor = ''x''', 'delete from %s', 'delete from %s where seq = 2', 'truncate %s']) as c
-    where not (c like 'truncate%' and false) and (name = 'muster.audit' or exists (select from muster.audit));
+    unnest(array['update %s set actor = ''x''', 'delete from %s', 'delete from %s where seq = 2', 'truncate %s']) as c;
 select is(pg_temp.as_owner(c), 'P0001', 'the owner must not: ' || c)
 from unnest(array['update muster.audit set body = ''x''', 'delete from muster.audit', 'truncate muster.audit']) as c;
 select is(count(*), 2::bigint, 'both links stand') from muster.audit;
