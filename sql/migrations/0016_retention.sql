@@ -304,7 +304,7 @@ comment on function muster.unretire is 'Puts back a partition that was taken out
 
 create view report.partition as
 select p.name as partition, p.parent as table_name, p.from_at, p.to_at, pg_total_relation_size(p.oid) as bytes, muster.why_kept(p) as kept
-from muster.partition p;
+from muster.partition p cross join muster.whole;
 comment on view report.partition is 'The partitions of the big tables, and why each is kept.';
 comment on column report.partition.partition is 'Name of the partition.';
 comment on column report.partition.table_name is 'The table that it is part of.';
@@ -314,7 +314,8 @@ comment on column report.partition.bytes is 'Bytes, indexes included.';
 comment on column report.partition.kept is 'until a day, for ever, or what keeps it beyond its time: a legal hold, an open job, rows that a part of the audit trail speaks of; null: it is to be taken out.';
 
 create view report.legal_hold as
-select hold_id, label, value, owner, reason, placed_by, placed_at, released_by, released_at, release_reason from muster.legal_hold;
+select hold_id, label, value, owner, reason, placed_by, placed_at, released_by, released_at, release_reason
+from muster.legal_hold cross join muster.whole;
 comment on view report.legal_hold is 'Legal holds, also those that were released.';
 comment on column report.legal_hold.hold_id is 'Id of the hold.';
 comment on column report.legal_hold.label is 'Jobs with this label are kept.';
@@ -330,7 +331,7 @@ comment on column report.legal_hold.release_reason is 'Why.';
 create view report.purge as
 select purge_id, partition, parent as table_name, muster.time_of(low) as from_at, muster.time_of(high) as to_at, last_seq, row_count, byte_count, policy,
        purged_by, purged_at, dropped_at, restored_at
-from muster.purge;
+from muster.purge cross join muster.whole;
 comment on view report.purge is 'Purge certificates: what the retention policy took out.';
 comment on column report.purge.purge_id is 'Id of the certificate; the audit trail seals it.';
 comment on column report.purge.partition is 'The partition; rejection: rows of that table.';

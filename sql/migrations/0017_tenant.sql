@@ -30,6 +30,10 @@ comment on view muster.tenant_seen is 'Tenants whose rows the current user sees.
 create policy tenant on muster.job for select to muster_views using (
     (select exists (select from muster.tenant_seen s where s.tenant = '*'))
     or labels ->> 'tenant' = any (array(select s.tenant from muster.tenant_seen s)));
+-- a row of the ledger is of the tenant whose run saw it last
+create policy tenant on muster.exception for select to muster_views using (
+    (select exists (select from muster.tenant_seen s where s.tenant = '*'))
+    or tenant = any (array(select s.tenant from muster.tenant_seen s)));
 create policy tenant on muster.whole for select to muster_views using (
     (select exists (select from muster.tenant_seen s where s.tenant = '*')));
 
@@ -74,51 +78,34 @@ begin
         end if;
     end loop;
     revoke create on schema report, muster from muster_views;
-    -- the ledger's rows are seen with the last job that they are of
-    if to_regclass('muster.exception') is not null then
-        if not exists (select from pg_policy where polrelid = 'muster.exception'::regclass and polname = 'tenant') then
-            create policy tenant on muster.exception for select to muster_views using (
-                (select exists (select from muster.tenant_seen s where s.tenant = '*'))
-                or tenant = any (array(select s.tenant from muster.tenant_seen s)));
-        end if;
-        execute format('alter table muster.exception %s row level security', case when is_on then 'enable' else 'disable' end);
-    end if;
+    execute format('alter table muster.exception %s row level security', case when is_on then 'enable' else 'disable' end);
 end
 $$;
 comment on function muster.seal_report is 'Gives all views of report, and what they rest on, to muster_views. To be called by whatever adds a view there.';
 
-create function muster.tenancy_set(switch text) returns void
+create function muster.tenancy_set(switch text, why text) returns void
     language plpgsql volatile security definer set search_path = pg_catalog, muster
     as $$
 begin
     execute format('alter table muster.job %s row level security', case switch when 'on' then 'enable' else 'disable' end);
     execute format('alter table muster.whole %s row level security', case switch when 'on' then 'enable' else 'disable' end);
     perform muster.seal_report();
-    perform muster.audit_append(session_user, 'tenancy ' || switch,
-                                '[["tenancy","' || switch || '","' || encode(sha256(convert_to(switch, 'UTF8')), 'hex') || '"]]');
+    perform muster.audit_append(session_user, 'tenancy ' || switch, why, json_build_array(json_build_array('tenancy', 'report', switch))::text);
 end
 $$;
 comment on function muster.tenancy_set is 'Turns tenancy on or off, with a link of the audit trail. Waits for running queries on jobs, and holds up new ones meanwhile.';
 
-create function muster.tenancy_on() returns void
+create function muster.tenancy_on(why text default null) returns void
     language sql volatile security definer set search_path = pg_catalog, muster
-    as $$ select muster.tenancy_set('on') $$;
+    as $$ select muster.tenancy_set('on', why) $$;
 comment on function muster.tenancy_on is 'From now on reporters see the rows of the tenants in muster.tenant_access, and whoever is not in it sees none.';
 
-create function muster.tenancy_off() returns void
+create function muster.tenancy_off(why text default null) returns void
     language sql volatile security definer set search_path = pg_catalog, muster
-    as $$ select muster.tenancy_set('off') $$;
+    as $$ select muster.tenancy_set('off', why) $$;
 comment on function muster.tenancy_off is 'Reporters see all rows again. What was granted stays.';
 
-create function muster.tenant_note(action text, of_member name, of_tenant text) returns void
-    language sql volatile security definer set search_path = pg_catalog, muster
-    as $$
-    select muster.audit_append(session_user, 'tenant ' || action, json_build_array(json_build_array('tenant_access',
-        of_member || ' ' || of_tenant, encode(sha256(convert_to(of_member || ' ' || of_tenant, 'UTF8')), 'hex')))::text)
-    $$;
-comment on function muster.tenant_note is 'A link of the audit trail for a grant or its end.';
-
-create function muster.tenant_grant(of_member name, of_tenant text) returns void
+create function muster.tenant_grant(of_member name, of_tenant text, why text default null) returns void
     language plpgsql volatile security definer set search_path = pg_catalog, muster
     as $$
 begin
@@ -127,12 +114,13 @@ begin
     end if;
     insert into muster.tenant_access (member, tenant) values (of_member, of_tenant)
     on conflict (member, tenant) do update set granted_by = excluded.granted_by, granted_at = excluded.granted_at;
-    perform muster.tenant_note('grant', of_member, of_tenant);
+    perform muster.audit_append(session_user, 'tenant grant', why,
+                                json_build_array(json_build_array('tenant_access', of_member, of_tenant))::text);
 end
 $$;
 comment on function muster.tenant_grant is 'A role and its members see the rows of a tenant; of all with *.';
 
-create function muster.tenant_revoke(of_member name, of_tenant text) returns void
+create function muster.tenant_revoke(of_member name, of_tenant text, why text default null) returns void
     language plpgsql volatile security definer set search_path = pg_catalog, muster
     as $$
 begin
@@ -140,7 +128,8 @@ begin
     if not found then
         raise exception '"%" was not granted tenant "%"', of_member, of_tenant using errcode = '02000', hint = 'see muster.tenant_access';
     end if;
-    perform muster.tenant_note('revoke', of_member, of_tenant);
+    perform muster.audit_append(session_user, 'tenant revoke', why,
+                                json_build_array(json_build_array('tenant_access', of_member, of_tenant))::text);
 end
 $$;
 comment on function muster.tenant_revoke is 'Ends what muster.tenant_grant gave.';

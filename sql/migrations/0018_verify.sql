@@ -306,7 +306,8 @@ left join lateral (
     from (select muster.uuid_or_null(e.id) as id) as x left join muster.task t on t.task_id = x.id
     where e.kind in ('job', 'cancelled', 'finished', 'task', 'outcome', 'republished', 'deferred')) as o on true
 left join muster.job j on j.job_id = o.job_id
-where a.action not in ('accept', 'record') and (o.job_id is null or j.job_id is not null);
+left join muster.whole w on o.job_id is null -- what is of no job is for those who see all tenants
+where a.action not in ('accept', 'record') and (w.one or j.job_id is not null);
 comment on view report.operator_action is 'What people and the programs'' own repairs did, beside the daily work: one row per action and object, from the audit trail.';
 comment on column report.operator_action.seq is 'Number of the link in the audit trail: what was done at once has one.';
 comment on column report.operator_action.at is 'When.';
@@ -325,6 +326,7 @@ grant execute on function muster.audit_entries, muster.uuid_or_null to muster_re
 grant select on report.operator_action to muster_reporter, muster_auditor;
 grant execute on function muster.audit_head_publish to muster_dispatcher;
 grant select on muster.schema_migration to muster_auditor;
+select muster.seal_report();
 
 insert into muster.schema_migration (version, name) values (18, 'verify');
 reset role;
