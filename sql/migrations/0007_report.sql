@@ -13,8 +13,8 @@ comment on function report.id_at is 'The smallest id of a moment. A filter job_i
 
 -- Filters on times and days. A block range index costs the inserts next to nothing, and rows lie in the order of time
 create index job_time on muster.job using brin (submitted_at, ((submitted_at at time zone 'UTC')::date),
-    (date_trunc('hour', submitted_at at time zone 'UTC') at time zone 'UTC'), deadline, job_key text_bloom_ops)
-    with (pages_per_range = 32);
+    (date_trunc('hour', submitted_at at time zone 'UTC') at time zone 'UTC'), deadline) with (pages_per_range = 32);
+create index job_by_key on muster.job (job_key) where job_key is not null;
 create index outcome_time on muster.outcome using brin (recorded_at, ((recorded_at at time zone 'UTC')::date),
     (date_trunc('hour', recorded_at at time zone 'UTC') at time zone 'UTC')) with (pages_per_range = 32);
 create index task_time on muster.task using brin (created_at,
@@ -88,7 +88,7 @@ select j.job_id as task_id, j.job_id, j.stage, 1 as attempt, null::int as shard_
        extract(epoch from o.finished_at - o.started_at) as run_seconds
 from muster.job j left join muster.outcome o on o.task_id = j.job_id
 union all
-select t.task_id, t.job_id, t.stage, t.attempt, t.shard_index, t.queue, t.priority, t.n,
+select t.task_id, j.job_id, t.stage, t.attempt, t.shard_index, t.queue, t.priority, t.n,
        t.created_at, o.result, o.reason, o.message, o.agent, o.delivery,
        o.crashes, coalesce(jsonb_array_length(o.resumes), 0), (o.resumes -> -1) ->> 'agent',
        (o.resumes -> -1) ->> 'from_agent', ((o.resumes -> -1) ->> 'record_no')::bigint,
@@ -96,7 +96,7 @@ select t.task_id, t.job_id, t.stage, t.attempt, t.shard_index, t.queue, t.priori
        t.retry_of, extract(epoch from o.started_at - t.created_at), extract(epoch from o.finished_at - o.started_at)
 from muster.task t
 left join muster.outcome o on o.task_id = t.task_id
-cross join lateral (select j.source_name, j.pack from muster.job j where j.job_id = t.job_id limit 1) as j;
+join muster.job j on j.job_id = t.job_id and t.task_id between muster.id_floor(j.job_id) and muster.id_ceiling(j.job_id);
 comment on view report.task_history is 'One row per task: who ran it, how often it was handed over, and what came out.';
 comment on column report.task_history.task_id is 'Id of the task; a job''s first task has the job''s id.';
 comment on column report.task_history.job_id is 'Its job.';
@@ -160,11 +160,11 @@ comment on column report.check_result.submitted_at is 'When the submission was c
 comment on column report.check_result.day is 'Day of submission, UTC.';
 
 create view report.finding as
-select f.finding_id, f.fingerprint, f.job_id, f.task_id, j.pack, j.source_name as source, f.rule, f.severity, f.outcome, f.shadow,
+select f.finding_id, f.fingerprint, j.job_id, f.task_id, j.pack, j.source_name as source, f.rule, f.severity, f.outcome, f.shadow,
        o.result in ('cancelled', 'exhausted', 'error') as is_partial,
        f.record_no, f.byte_off, f.length, f.line, f.subject, f.part, f.message, f.evidence, f.recorded_at, j.as_of
-from muster.finding f
-cross join lateral (select j.pack, j.source_name, j.as_of from muster.job j where j.job_id = f.job_id limit 1) as j
+from muster.job j
+join muster.finding f on f.job_id = j.job_id and f.finding_id between muster.id_floor(j.job_id) and muster.id_ceiling(j.job_id)
 cross join lateral (
     select o.result from muster.outcome o
     where o.task_id = f.task_id
@@ -229,14 +229,15 @@ comment on column report.daily_summary.records_bad is 'Records that could not be
 comment on column report.daily_summary.bytes is 'Bytes of input that was read.';
 
 create view report.reconciliation as
-select s.job_id, s.result, s.tasks, s.tasks_done, p.records_expected as records_planned, s.records as records_read,
+select j.job_id, s.result, s.tasks, s.tasks_done, p.records_expected as records_planned, s.records as records_read,
        f.stored as findings_stored, s.findings as findings_stated, c.rules_unequal,
        (s.result is null or s.state in ('failed', 'cancelled')
         or (s.tasks = s.tasks_done and (f.stored = s.findings or muster.is_purged('finding', s.job_id))
             and coalesce(p.records_expected, s.records) = s.records and c.rules_unequal = 0)) as balanced,
-       s.pack, s.source, s.submitted_at, s.day
-from report.job_status s
-left join muster.job_progress p on p.job_id = s.job_id
+       j.pack, j.source_name as source, j.submitted_at, (j.submitted_at at time zone 'UTC')::date as day
+from muster.job j
+cross join lateral (select * from report.job_status x where x.job_id = j.job_id limit 1) as s
+left join muster.job_progress p on p.job_id = j.job_id
 cross join lateral (
     select count(*) as stored from report.finding f
     where f.job_id = s.job_id and f.finding_id between muster.id_floor(s.job_id) and muster.id_ceiling(s.job_id)

@@ -258,7 +258,7 @@ create function muster.failure_class(result text, reason text) returns text
 comment on function muster.failure_class is 'Why a task ended without a verdict: transient, dependency, bad_input, bad_configuration, crash, deadline, incomplete_stage.';
 
 create view muster.dead as
-    select o.task_id, o.job_id, j.job_key, muster.failure_class(o.result, o.reason) as class, o.result, nullif(o.reason, '') as reason,
+    select o.task_id, j.job_id, j.job_key, muster.failure_class(o.result, o.reason) as class, o.result, nullif(o.reason, '') as reason,
            o.message, j.source_name as source, j.cancelled, j.pack, j.queue, j.labels, o.agent, o.recorded_at, j.submitted_at,
            (select t.task_id from muster.task t where t.retry_of = o.task_id) as retried_by
     from muster.outcome o join muster.job j on j.job_id = o.job_id
@@ -266,16 +266,14 @@ create view muster.dead as
 comment on view muster.dead is 'Tasks that ended without a verdict, retried ones too.';
 
 create view report.dead_letter as
-select o.task_id, o.job_id, j.job_key, muster.failure_class(o.result, o.reason) as class, o.result, nullif(o.reason, '') as reason,
+select o.task_id, j.job_id, j.job_key, muster.failure_class(o.result, o.reason) as class, o.result, nullif(o.reason, '') as reason,
        o.message, j.source_name as source, j.pack, j.queue, j.labels, coalesce(t.stage, j.stage) as stage, t.shard_index,
        coalesce(t.attempt, 1) as attempt, coalesce(t.n, j.n) as published, o.agent, o.recorded_at,
        (select r.task_id from muster.task r
         where r.retry_of = o.task_id and r.task_id between muster.id_floor(o.task_id) and muster.id_ceiling(o.task_id)
         limit 1) as retried_by, j.submitted_at
-from muster.outcome o
-cross join lateral (
-    select j.job_key, j.source_name, j.pack, j.queue, j.labels, j.stage, j.n, j.submitted_at from muster.job j
-    where j.job_id = o.job_id limit 1) as j
+from muster.job j
+join muster.outcome o on o.job_id = j.job_id and o.task_id between muster.id_floor(j.job_id) and muster.id_ceiling(j.job_id)
 left join lateral (
     select t.stage, t.shard_index, t.attempt, t.n from muster.task t
     where o.task_id <> o.job_id and t.task_id = o.task_id limit 1) as t on true

@@ -136,14 +136,8 @@ from (
     select (o.recorded_at at time zone 'UTC')::date as day, o.agent, o.job_id, o.result, (o.resumes -> -1) ->> 'agent' = o.agent as taken_over,
            o.delivery, o.crashes, o.records, o.bytes, o.findings_total, extract(epoch from o.finished_at - o.started_at) as seconds,
            j.queue, o.started_at, o.finished_at
-    from muster.outcome o join muster.job j on j.job_id = o.task_id
-    where o.agent is not null
-    union all
-    select (o.recorded_at at time zone 'UTC')::date, o.agent, o.job_id, o.result, (o.resumes -> -1) ->> 'agent' = o.agent,
-           o.delivery, o.crashes, o.records, o.bytes, o.findings_total, extract(epoch from o.finished_at - o.started_at),
-           j.queue, o.started_at, o.finished_at
     from muster.outcome o cross join lateral (select j.queue from muster.job j where j.job_id = o.job_id limit 1) as j
-    where o.agent is not null and o.task_id <> o.job_id
+    where o.agent is not null
 ) as x
 group by x.day, x.agent;
 comment on view report.agent_activity is 'What each agent ended, by day of recording (UTC).';
@@ -181,13 +175,14 @@ from (
     select date_trunc('hour', j.submitted_at at time zone 'UTC') at time zone 'UTC' as hour, j.queue, j.priority, o.task_id is null as is_open,
            case when o.agent is not null then greatest(extract(epoch from o.started_at - j.submitted_at), 0) end as wait,
            case when o.agent is not null then extract(epoch from o.finished_at - o.started_at) end as run
-    from muster.job j left join muster.outcome o on o.task_id = j.job_id
+    from muster.job j
+    left join lateral (select * from muster.outcome o where o.task_id = j.job_id limit 1) as o on true
     union all
     select date_trunc('hour', t.created_at at time zone 'UTC') at time zone 'UTC', j.queue, j.priority, o.task_id is null,
            case when o.agent is not null then greatest(extract(epoch from o.started_at - t.created_at), 0) end,
            case when o.agent is not null then extract(epoch from o.finished_at - o.started_at) end
     from muster.task t
-    left join muster.outcome o on o.task_id = t.task_id
+    left join lateral (select * from muster.outcome o where o.task_id = t.task_id limit 1) as o on true
     cross join lateral (select j.queue, j.priority from muster.job j where j.job_id = t.job_id limit 1) as j
 ) as x
 group by x.hour, x.queue, x.priority;
@@ -218,11 +213,7 @@ select x.hour, x.queue, count(*) as tasks, count(*) filter (where x.result in ('
 from (
     select date_trunc('hour', o.recorded_at at time zone 'UTC') at time zone 'UTC' as hour, j.queue, o.result, o.records, o.bytes, o.findings_total, o.agent,
            extract(epoch from o.finished_at - o.started_at) as seconds
-    from muster.outcome o join muster.job j on j.job_id = o.task_id
-    union all
-    select date_trunc('hour', o.recorded_at at time zone 'UTC') at time zone 'UTC', j.queue, o.result, o.records, o.bytes, o.findings_total, o.agent, extract(epoch from o.finished_at - o.started_at)
     from muster.outcome o cross join lateral (select j.queue from muster.job j where j.job_id = o.job_id limit 1) as j
-    where o.task_id <> o.job_id
 ) as x
 group by x.hour, x.queue;
 comment on view report.throughput is 'What was done, by hour of recording and queue.';
@@ -240,7 +231,7 @@ comment on column report.throughput.tasks_per_second is 'Tasks a second over the
 comment on column report.throughput.records_per_second is 'Records a second over the hour, or its part until now.';
 
 create view report.sla as
-select s.job_id, s.job_key, s.pack, s.source, s.queue, s.priority, s.submitted_at, s.deadline, s.state, s.result, s.finished_at, s.tasks,
+select j.job_id, j.job_key, j.pack, j.source_name as source, j.queue, j.priority, j.submitted_at, j.deadline, s.state, s.result, s.finished_at, s.tasks,
        s.tasks_done, e.expected_at, extract(epoch from s.deadline - coalesce(s.finished_at, e.expected_at)) as margin_seconds,
        case when s.state = 'cancelled' then null
             when s.result in ('pass', 'warn', 'fail', 'not_evaluated') and s.finished_at <= s.deadline then 'met'
@@ -248,14 +239,16 @@ select s.job_id, s.job_key, s.pack, s.source, s.queue, s.priority, s.submitted_a
             when e.expected_at is null then 'unknown'
             when e.expected_at > s.deadline or e.is_slow then 'at_risk'
             else 'on_track' end as outlook,
-       e.basis, u.runs as usual_runs, u.seconds as usual_seconds, s.labels, s.day
-from report.job_status s
+       e.basis, u.runs as usual_runs, u.seconds as usual_seconds, j.labels, (j.submitted_at at time zone 'UTC')::date as day
+from muster.job j
+cross join lateral (select * from report.job_status x where x.job_id = j.job_id limit 1) as s
 left join lateral (
     select percentile_cont(0.95) within group (order by e.total_seconds) as seconds, count(*) as runs
     from (
         select h.job_id from muster.job h
         where s.result is null and s.source <> 'records' and h.source_name <> 'records' and h.source_name = s.source
-          and split_part(h.pack, '@', 1) = split_part(s.pack, '@', 1) and h.job_id < s.job_id
+          and split_part(h.pack, '@', 1) = split_part(s.pack, '@', 1)
+          and h.job_id < s.job_id and h.job_id >= report.id_at(s.submitted_at - interval '100 days')
         order by h.job_id desc limit 20
     ) as h
     cross join lateral (
@@ -270,7 +263,7 @@ cross join lateral (
                 when s.tasks_done > 1 and s.started_at < now() then 'tasks' when u.seconds is not null then 'history' end as basis,
            s.tasks_done <= 1 and now() > s.submitted_at + u.seconds * interval '1 second' as is_slow
 ) as e
-where s.deadline is not null;
+where j.deadline is not null;
 comment on view report.sla is 'Jobs with a deadline: met or missed; of open ones, what is to be expected. A filter on deadline is found by its index.';
 comment on column report.sla.job_id is 'The job.';
 comment on column report.sla.job_key is 'Idempotency key that the submitter chose; null if none.';
@@ -288,7 +281,7 @@ comment on column report.sla.tasks_done is 'How many of them have an outcome.';
 comment on column report.sla.expected_at is 'When it should be done, going by basis; null: it is done, or nobody can say.';
 comment on column report.sla.margin_seconds is 'Seconds from its end, or its expected end, to the deadline; negative: too late; null: neither is known.';
 comment on column report.sla.outlook is 'met, missed; of open jobs on_track, at_risk (expected after the deadline, or slower than usual already), unknown; null: cancelled. Ended without a verdict is missed.';
-comment on column report.sla.basis is 'What expected_at goes by: tasks (its tasks done so far); history (nineteen of twenty of the last runs of its pack and source took no longer); null: nothing.';
+comment on column report.sla.basis is 'What expected_at goes by: tasks (its tasks done so far); history (nineteen of twenty of the last runs of its pack and source, in 100 days, took no longer); null: nothing.';
 comment on column report.sla.usual_runs is 'Runs that usual_seconds goes by, at most 20; null: it is done.';
 comment on column report.sla.usual_seconds is 'Nineteen of twenty of them took no longer, in seconds; null: it is done, or there are none.';
 comment on column report.sla.labels is 'Labels given at submission; null if none.';

@@ -35,7 +35,7 @@ CASES = [
     Case("check_result", "day, source", "select * from report.check_result where day = '{day}' and source = '{source}'"),
     Case("finding", "job_id", "select * from report.finding " + BY_JOB, whole=True),
     Case("finding", "time", "select rule, count(*) from report.finding where recorded_at >= '{day}' and recorded_at < '{next_day}' group by rule", 3),
-    Case("finding", "recent, rule", "select * from report.finding " + RECENT + " and rule = '{rule}'", whole=True),
+    Case("finding", "newest, rule", "select * from report.finding where recorded_at >= '{recent}' and rule = '{rule}'", AHEAD),
     Case("finding", "day, source", "select * from report.finding where recorded_at >= '{monday}' and recorded_at < '{next_day}' and source = '{source}'", 3),
     Case("daily_summary", "day", "select * from report.daily_summary where day = '{day}'"),
     Case("daily_summary", "days, source", "select * from report.daily_summary where day between '{monday}' and '{day}' and source = '{source}'"),
