@@ -9,7 +9,7 @@ set role muster_owner;
 create function report.id_at(moment timestamptz) returns uuid
     language sql immutable strict parallel safe
     as $$ select (lpad(to_hex(floor(extract(epoch from moment) * 1000)::bigint), 12, '0') || '00000000000000000000')::uuid $$;
-comment on function report.id_at is 'The smallest id of a moment. A filter job_id >= report.id_at(''2026-11-01'') leaves out the partitions of the weeks before.';
+comment on function report.id_at is 'The smallest id of a moment. A filter job_id >= report.id_at(''2026-11-01'') leaves out the partitions before it.';
 
 -- Filters on times and days. A block range index costs the inserts next to nothing, and rows lie in the order of time
 create index job_time on muster.job using brin (submitted_at, ((submitted_at at time zone 'UTC')::date),

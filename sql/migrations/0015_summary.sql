@@ -264,7 +264,7 @@ cross join lateral (
            s.tasks_done <= 1 and now() > s.submitted_at + u.seconds * interval '1 second' as is_slow
 ) as e
 where j.deadline is not null;
-comment on view report.sla is 'Jobs with a deadline: met or missed; of open ones, what is to be expected. A filter on deadline is found by its index.';
+comment on view report.sla is 'Jobs with a deadline: met or missed; of open ones, what is to be expected.';
 comment on column report.sla.job_id is 'The job.';
 comment on column report.sla.job_key is 'Idempotency key that the submitter chose; null if none.';
 comment on column report.sla.pack is 'Rule pack and version.';

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the views that count, time and prove are promised to say."""
 import json
+import os
 import re
 import time
 
 from calls import FAIL, Job, Stream, accept, plan_of, sha, tasks_of
+from cluster import ROOT
 
 DAY_MS = 86_400_000
 
@@ -116,6 +118,13 @@ def a_counter_says_what_it_counts_and_what_was_withheld(world):
     stream.record(world.db, [stream.outcome(job, result="fail", rules=rules)])
     assert world.db.rows("select rule, per, withheld, mode, reason, status, fail_rate from report.check_result order by rule") == [
         ["OFF", "record", "0", "off", "not effective", None, None], ["SUM", "group", "2", "active", None, "fail", "1.000000"]]
+
+
+def readme_tells_of_each_view_what_its_comment_says(world):
+    with open(os.path.join(ROOT, "README.md"), encoding="utf-8") as file:
+        told = dict(re.findall(r"^\| `(\w+)` \| (.*) \|$", file.read().split("### Reports")[1].split("\n\n")[1], re.M))
+    assert told == dict(map(tuple, world.db.rows("""select relname, obj_description(oid, 'pg_class') from pg_class
+                                                    where relnamespace = 'report'::regnamespace and relkind = 'v'""")))
 
 
 PRUNED = ("job_status", "task_history", "check_result", "reconciliation", "evidence")

@@ -13,12 +13,13 @@ create temp table theirs (member text, call text);
 insert into theirs values
     ('muster_recorder', 'select muster.republish(gen_random_uuid(), 1, false, ''x'')'), ('muster_recorder', 'select muster.maintain()'),
     ('muster_recorder', 'select muster.pack_put(''p'', ''1.0.0'', ''x'', ''x'', ''x'')'), ('muster_recorder', 'select * from muster.outbox_pending(1, 0, ''{}'')'),
+    ('muster_recorder', 'select muster.waive(''{}'', ''x'')'), ('muster_reporter', 'select * from report.audit_verify()'),
     ('muster_dispatcher', 'select muster.position_note(''x'', 1, now())'), ('muster_dispatcher', 'select muster.positions_thin()');
 insert into theirs select m, c from unnest(array['muster_reporter', 'muster_auditor']) as m, unnest(array[
     'select muster.maintain()', 'select muster.position_note(''x'', 1, now())', 'select muster.lock_take(''leader'', ''x'')',
     'select muster.event_row(''x'', ''x'')']) as c;
 insert into theirs select m, c from unnest(array['muster_dispatcher', 'muster_recorder', 'muster_reporter', 'muster_auditor']) as m, unnest(array[
-    'select muster.audit_append(''x'', ''x'', ''[]'')', 'select muster.end_task(gen_random_uuid(), ''cancelled'', ''x'', ''y'')',
+    'select muster.audit_append(''x'', ''x'', null, ''[]'')', 'select muster.end_task(gen_random_uuid(), ''cancelled'', ''x'', ''y'')',
     'select muster.tenancy_on()', 'select muster.tenancy_off()', 'select muster.tenant_grant(''muster_reporter'', ''*'')', 'select muster.seal_report()',
     'create table public.x ()', 'create table report.x ()', 'create table muster.x ()', 'create view report.x as select 1', 'create function muster.x() returns int language sql as ''select 1''',
     'create schema x', 'create role x', 'alter role postgres password ''x''', 'drop view report.job_status', 'alter table muster.audit disable trigger all',
