@@ -97,7 +97,8 @@ from (
     cross join lateral jsonb_to_recordset(w.rules) as r(rule text, severity text, mode text, per text, pass bigint, warn bigint,
         fail bigint, error bigint, not_evaluated bigint, out_of_scope bigint, withheld bigint)
     union all
-    select (t.submitted_at at time zone 'UTC')::date, t.pack, t.source_name, t.rule, t.severity, t.mode, t.per, 1, t.pass, t.warn, t.fail, t.error, t.not_evaluated, t.out_of_scope, t.withheld
+    select (t.submitted_at at time zone 'UTC')::date, t.pack, t.source_name, t.rule, t.severity, t.mode, t.per, 1,
+           t.pass, t.warn, t.fail, t.error, t.not_evaluated, t.out_of_scope, t.withheld
     from muster.rule_total t where t.staged
 ) as x
 group by x.day, x.pack, x.source, x.rule, x.severity, x.mode, x.per;
@@ -211,8 +212,8 @@ select x.hour, x.queue, count(*) as tasks, count(*) filter (where x.result in ('
        round(coalesce(sum(x.records) filter (where x.result <> 'planned'), 0)
              / least(3600, greatest(1, extract(epoch from now() - x.hour))), 3) as records_per_second
 from (
-    select date_trunc('hour', o.recorded_at at time zone 'UTC') at time zone 'UTC' as hour, j.queue, o.result, o.records, o.bytes, o.findings_total, o.agent,
-           extract(epoch from o.finished_at - o.started_at) as seconds
+    select date_trunc('hour', o.recorded_at at time zone 'UTC') at time zone 'UTC' as hour, j.queue, o.result, o.records, o.bytes,
+           o.findings_total, o.agent, extract(epoch from o.finished_at - o.started_at) as seconds
     from muster.outcome o cross join lateral (select j.queue from muster.job j where j.job_id = o.job_id limit 1) as j
 ) as x
 group by x.hour, x.queue;
@@ -231,8 +232,8 @@ comment on column report.throughput.tasks_per_second is 'Tasks a second over the
 comment on column report.throughput.records_per_second is 'Records a second over the hour, or its part until now.';
 
 create view report.sla as
-select j.job_id, j.job_key, j.pack, j.source_name as source, j.queue, j.priority, j.submitted_at, j.deadline, s.state, s.result, s.finished_at, s.tasks,
-       s.tasks_done, e.expected_at, extract(epoch from s.deadline - coalesce(s.finished_at, e.expected_at)) as margin_seconds,
+select j.job_id, j.job_key, j.pack, j.source_name as source, j.queue, j.priority, j.submitted_at, j.deadline,
+       s.state, s.result, s.finished_at, s.tasks, s.tasks_done, e.expected_at, extract(epoch from s.deadline - coalesce(s.finished_at, e.expected_at)) as margin_seconds,
        case when s.state = 'cancelled' then null
             when s.result in ('pass', 'warn', 'fail', 'not_evaluated') and s.finished_at <= s.deadline then 'met'
             when s.result is not null or s.deadline < now() then 'missed'
@@ -252,7 +253,8 @@ left join lateral (
         order by h.job_id desc limit 20
     ) as h
     cross join lateral (
-        select d.total_seconds from report.job_status d where d.job_id = h.job_id and d.result in ('pass', 'warn', 'fail', 'not_evaluated') limit 1) as e
+        select d.total_seconds from report.job_status d
+        where d.job_id = h.job_id and d.result in ('pass', 'warn', 'fail', 'not_evaluated') limit 1) as e
 ) as u on s.result is null
 cross join lateral (
     select case when s.result is not null or s.state = 'cancelled' then null
@@ -315,7 +317,8 @@ cross join lateral (
 ) as l
 cross join lateral (
     select count(*) as deliveries,
-           percentile_cont(0.5) within group (order by s.records) filter (where s.result in ('pass', 'warn', 'fail', 'not_evaluated')) as usual_records,
+           percentile_cont(0.5) within group (order by s.records)
+               filter (where s.result in ('pass', 'warn', 'fail', 'not_evaluated')) as usual_records,
            percentile_cont(0.5) within group (order by extract(epoch from (s.submitted_at at time zone 'UTC')::time)) as usual_second,
            percentile_cont(0.95) within group (order by extract(epoch from (s.submitted_at at time zone 'UTC')::time)) as late_second,
            round((percentile_cont(0.5) within group (order by s.gap) / 3600)::numeric, 1) as usual_gap_hours, max(s.gap) as longest_gap,
@@ -369,10 +372,12 @@ select j.job_id, j.job_key, j.pack,
                  from muster.pin k where k.terms_digest = j.terms_digest and k.kind = 'list'), '[]') as lists,
        j.source_name as source, j.as_of, encode(j.terms_digest, 'hex') as terms_digest,
        nullif(convert_from(d.document, 'UTF8')::json ->> 'params', '{}') as params,
-       encode(j.task_digest, 'hex') as task_digest, x.input_digests, x.input_bytes, x.records, x.bytes, x.findings, x.outcomes, x.agents, x.deliveries, x.crashes,
+       encode(j.task_digest, 'hex') as task_digest, x.input_digests, x.input_bytes, x.records, x.bytes,
+       x.findings, x.outcomes, x.agents, x.deliveries, x.crashes,
        x.resumes, x.handovers, j.n + coalesce(t.published, 0) as published, coalesce(t.retries, 0) as retries,
        case when p.job_id is not null then p.result else x.first_result end as result,
-       j.actor as submitted_by, j.submitted_at, x.started_at, case when p.job_id is not null then p.finished_at when x.first_result is not null then x.recorded_at end as finished_at,
+       j.actor as submitted_by, j.submitted_at, x.started_at,
+       case when p.job_id is not null then p.finished_at when x.first_result is not null then x.recorded_at end as finished_at,
        (j.submitted_at at time zone 'UTC')::date as day, j.trace_id
 from muster.job j
 join muster.terms d on d.terms_digest = j.terms_digest

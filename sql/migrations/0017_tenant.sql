@@ -110,7 +110,8 @@ create function muster.tenant_grant(of_member name, of_tenant text, why text def
     as $$
 begin
     if not exists (select from pg_roles where rolname = of_member) then
-        raise exception 'there is no role "%"', of_member using errcode = '42704', hint = 'create it first: create role … in role muster_reporter';
+        raise exception 'there is no role "%"', of_member using errcode = '42704',
+            hint = 'create it first: create role … in role muster_reporter';
     end if;
     insert into muster.tenant_access (member, tenant) values (of_member, of_tenant)
     on conflict (member, tenant) do update set granted_by = excluded.granted_by, granted_at = excluded.granted_at;
