@@ -29,8 +29,9 @@ create function muster.pins_taken() returns trigger
     language plpgsql security definer set search_path = pg_catalog, muster
     as $$
 declare
-    d json := convert_from(new.document, 'UTF8')::json;
+    d json;
 begin
+    d := convert_from(new.document, 'UTF8');
     insert into muster.pin (terms_digest, kind, name, version, digest)
     select new.terms_digest, 'pack', d #>> '{pack,name}', d #>> '{pack,version}', d #>> '{pack,digest}'
     union all
@@ -41,6 +42,8 @@ begin
     where p.terms_digest = new.terms_digest and p.kind = 'list' order by p.name, p.version
     on conflict do nothing;
     return null;
+exception when data_exception or integrity_constraint_violation then
+    return null; -- not for here to judge: jobs are accepted, and nothing is said of what they rest on
 end
 $$;
 comment on function muster.pins_taken is 'Notes what new terms are pinned to, and editions of lists that nobody knew.';
