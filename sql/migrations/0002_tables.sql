@@ -270,9 +270,11 @@ create table muster.audit (
     action text not null,
     reason text,
     body text not null,
+    packed bytea not null,
     previous bytea not null,
     hash bytea not null
 ) partition by range (at);
+alter table muster.audit alter packed set storage external; -- digests do not pack
 create index on muster.audit (seq);
 create index on muster.audit (began_at);
 create index audit_by_people on muster.audit (action, at) where action not in ('accept', 'record');
@@ -291,6 +293,7 @@ comment on column muster.audit.actor is 'Who: a program, or whom the request nam
 comment on column muster.audit.action is 'What: accept and record are the daily work, all others are operations.';
 comment on column muster.audit.reason is 'Why, in the words of who asked for it; null if nobody asked.';
 comment on column muster.audit.body is 'JSON: per changed row ["table", "id", "SHA-256 of its canonical bytes (muster.seal)"]; of what is no row a word instead of the digest.';
+comment on column muster.audit.packed is 'The same of the many rows of the daily work, 49 bytes each: a letter (j job, t task, o outcome, y tally, f finding), the id, the digest. muster.audit_entries reads both.';
 comment on column muster.audit.hash is 'muster.audit_hash of all other columns.';
 
 create table muster.audit_tail (
@@ -409,15 +412,15 @@ create trigger audit_not_emptied before truncate on muster.audit_default for eac
 select muster.maintain();
 
 create function muster.audit_hash(previous bytea, seq bigint, at timestamptz, began_at timestamptz, actor text, action text, reason text,
-                                  body text) returns bytea
+                                  body text, packed bytea) returns bytea
     language sql immutable parallel safe
     as $$
     select sha256(previous || int8send(seq) || timestamptz_send(at) || timestamptz_send(began_at) || muster.member(actor)
-                  || muster.member(action) || coalesce(muster.member(reason), '') || convert_to(body, 'UTF8'))
+                  || muster.member(action) || coalesce(muster.member(reason), '') || muster.member(body) || packed)
     $$;
-comment on function muster.audit_hash is 'Hash of a link: SHA-256 over the hash before it, its number and times (8 bytes each, big-endian; microseconds since 2000), then actor, action and reason (each its length, a colon, its bytes; no reason, nothing), then the bytes of the body.';
+comment on function muster.audit_hash is 'Hash of a link: SHA-256 over the hash before it, its number and times (8 bytes each, big-endian; microseconds since 2000), then actor, action, reason and body (each its length, a colon, its bytes; no reason, nothing), then the packed rows.';
 
-create function muster.audit_append(who text, what text, why text, rows text) returns void
+create function muster.audit_append(who text, what text, why text, rows text, packed_rows bytea default '') returns void
     language plpgsql volatile security definer set search_path = pg_catalog, muster
     as $$
 declare
@@ -432,14 +435,15 @@ begin
     link.actor := who;
     link.action := what;
     link.reason := why;
-    link.body := rows;
+    link.body := coalesce(rows, '[]');
+    link.packed := packed_rows;
     link.previous := coalesce(last.hash, '');
-    link.hash := muster.audit_hash(link.previous, link.seq, link.at, link.began_at, who, what, why, rows);
+    link.hash := muster.audit_hash(link.previous, link.seq, link.at, link.began_at, who, what, why, link.body, link.packed);
     insert into muster.audit values (link.*);
     insert into muster.audit_tail (seq, at, hash) values (link.seq, link.at, link.hash);
 end
 $$;
-comment on function muster.audit_append is 'Appends one link to the chain: who did what, why, and to which rows. Serialises: call it last in a transaction.';
+comment on function muster.audit_append is 'Appends one link to the chain: who did what, why, and to which rows (as JSON, packed, or both). Serialises: call it last in a transaction.';
 
 -- The canonical bytes of a row: PostgreSQL's binary form of the columns below, which is that of its protocol and does
 -- not change. What may change later (how often a task was published, whether its job was cancelled) is not sealed.
@@ -500,6 +504,11 @@ create function muster.sealed(kind text, id text, seal bytea) returns text
     language sql immutable parallel safe
     as $$ select '["' || kind || '","' || id || '","' || encode(seal, 'hex') || '"]' $$;
 comment on function muster.sealed is 'One row in the body of a link.';
+
+create function muster.packed(letter bytea, id uuid, seal bytea) returns bytea
+    language sql immutable parallel safe
+    as $$ select letter || uuid_send(id) || seal $$;
+comment on function muster.packed is 'One row among the packed ones of a link.';
 
 create function muster.noted(kind text, id uuid, word text) returns text
     language sql immutable parallel safe

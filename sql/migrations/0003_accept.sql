@@ -45,7 +45,7 @@ create function muster.accept_jobs(
     set work_mem = '64MB'
     as $$
 declare
-    jobs text;
+    jobs bytea;
 begin
     -- in one order, so that two dispatchers with the same terms wait for each other and do not lock each other out
     insert into muster.terms (terms_digest, document)
@@ -60,7 +60,7 @@ begin
         from unnest(ids, keys, bodies, digests, stages, queues, priorities, packs, terms_digests, source_names, as_ofs, deadlines,
                     label_texts, trace_ids, submitted) as x(id, k, b, d, s, q, p, pk, pd, sn, ao, dl, l, t, at)
         returning job_id, muster.seal(job) as seal)
-    select string_agg(muster.sealed('job', job_id::text, seal), ',') into jobs from made;
+    select string_agg(muster.packed('j', job_id, seal), ''::bytea) into jobs from made;
 
     insert into muster.outbox (ride_id, n, kind, subject, message_id, members, bytes, trace_id)
     select r.id, 1, 'task', r.subject, r.id || ':1', m.members, r.body, m.trace_id
@@ -74,7 +74,7 @@ begin
 
     insert into muster.outbox (ride_id, n, kind, subject, message_id, bytes)
     select id, 1, 'event', event_subject, id || ':1', b from unnest(event_ids, event_bytes) as x(id, b);
-    perform muster.audit_append(who, what, case what when 'resubmit' then 'by ' || session_user end, '[' || jobs || ']');
+    perform muster.audit_append(who, what, case what when 'resubmit' then 'by ' || session_user end, null, jobs);
 end
 $$;
 comment on function muster.accept_jobs is 'Stores jobs with their terms, queue messages, event messages and one audit row. ride_nos: 1-based index of a job''s message. what and submitted: of jobs that are stored again, when they were submitted first.';

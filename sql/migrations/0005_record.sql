@@ -60,7 +60,9 @@ declare
     tries int := 0;
     rides uuid[];
     late_findings int := 0;
-    sealed text; -- what the audit trail says of the batch
+    sealed text; -- what the audit trail says of the batch: in words, and of rows
+    packed bytea := '';
+    more bytea;
     -- between which ids this batch's rows lie: probes leave all other partitions out when a statement begins, and need not
     -- open those of seven years
     low uuid := (select muster.id_floor(x) from unnest(o_task || f_task || f_id) as x order by x limit 1);
@@ -104,7 +106,7 @@ begin
                     byte_off, length, line, subject, part, message, evidence, ord)
         where not x.ord = any (coalesce((select array_agg(o) from batch_finding where wrong is not null), '{}'))
         on conflict do nothing returning finding_id, muster.seal(finding) as seal)
-        select count(*), string_agg(muster.sealed('finding', finding_id::text, seal), ',') into findings, sealed from made;
+        select count(*), coalesce(string_agg(muster.packed('f', finding_id, seal), ''::bytea), '') into findings, packed from made;
         if exists (select from batch_finding where wrong = 'late') then
             insert into muster.late_result (created, sequence, stored_at, index, task_id, n, result, body)
             select stream_created, f_seq[b.o], f_at[b.o], 1000000 + min(f_index[b.o]), f_task[b.o], 0, 'findings',
@@ -180,8 +182,9 @@ begin
                         skipped, bytes, findings, tally, plan, resumes, crashes, agent, incarnation, started, finished,
                         determined, ord)
             where not x.ord = any (skipped_ones) returning task_id, muster.seal(outcome) as seal)
-            select concat_ws(',', sealed, (select string_agg(muster.sealed('tally', tally_id::text, seal), ',') from counted),
-                             string_agg(muster.sealed('outcome', task_id::text, seal), ',')) into sealed from ended;
+            select coalesce((select string_agg(muster.packed('y', tally_id, seal), ''::bytea) from counted), '')
+                   || string_agg(muster.packed('o', task_id, seal), ''::bytea) into more from ended;
+            packed := packed || more;
             outcomes := fresh_ones;
             exit;
         exception when unique_violation then
@@ -375,8 +378,8 @@ begin
         select concat_ws(',', sealed, string_agg(muster.noted('deferred', b.task, 'incomplete'), ',')) into sealed
         from batch_outcome b where b.state = 'incomplete' and b.n = b.current_n;
     end if;
-    if sealed is not null then
-        perform muster.audit_append('recorder', 'record', null, '[' || sealed || ']');
+    if sealed is not null or packed <> '' then
+        perform muster.audit_append('recorder', 'record', null, '[' || sealed || ']', packed);
     end if;
     return next;
 end

@@ -103,8 +103,8 @@ def bare_and_pipeline(cases):
 
 # the trail as if there were none: no seal is computed, no link written
 WITHOUT_TRAIL = """
-create or replace function muster.audit_append(who text, what text, why text, rows text) returns void language plpgsql as 'begin end';
-create or replace function muster.sealed(kind text, id text, seal bytea) returns text language sql immutable as 'select null::text';
+create or replace function muster.audit_append(who text, what text, why text, rows text, packed_rows bytea default '') returns void language plpgsql as 'begin end';
+create or replace function muster.packed(letter bytea, id uuid, seal bytea) returns bytea language sql immutable as 'select null::bytea';
 do $$
 declare
     kind text;

@@ -99,7 +99,7 @@ declare
 begin -- what a forger would do who may write everything: one word changed, and the whole trail made anew
     for a in select * from muster.audit order by seq loop
         a.actor := case when a.seq = 1 then 'nobody' else a.actor end;
-        a.hash := muster.audit_hash(last, a.seq, a.at, a.began_at, a.actor, a.action, a.reason, a.body);
+        a.hash := muster.audit_hash(last, a.seq, a.at, a.began_at, a.actor, a.action, a.reason, a.body, a.packed);
         update muster.audit set actor = a.actor, previous = last, hash = a.hash where seq = a.seq;
         update muster.audit_tail set hash = a.hash where seq = a.seq;
         last := a.hash;

@@ -211,15 +211,15 @@ def _micros(stamp):
 def link_hash(previous, link):
     """The hash of an audit link as its documentation says it, by another hand than the SQL."""
     data = previous + link["seq"].to_bytes(8, "big") + _micros(link["at"]) + _micros(link["began_at"])
-    for text in (link["actor"], link["action"], link["reason"]):
+    for text in (link["actor"], link["action"], link["reason"], link["body"]):
         data += b"" if text is None else b"%d:" % len(text.encode()) + text.encode()
-    return sha(data + link["body"].encode())
+    return sha(data + link["packed"])
 
 
 def trail(db, where="true"):
     """Links of the audit trail; times as microseconds since 2000."""
     micros = "(extract(epoch from {} - '2000-01-01 00:00:00+00') * 1000000)::bigint"
     rows = db.rows(f"""select seq, {micros.format("at")}, {micros.format("began_at")}, actor, action, reason, body,
-                       encode(previous, 'hex'), encode(hash, 'hex') from muster.audit where {where} order by seq""")
+                       encode(packed, 'hex'), encode(previous, 'hex'), encode(hash, 'hex') from muster.audit where {where} order by seq""")
     return [{"seq": int(r[0]), "at": int(r[1]), "began_at": int(r[2]), "actor": r[3], "action": r[4], "reason": r[5], "body": r[6],
-             "previous": bytes.fromhex(r[7]), "hash": bytes.fromhex(r[8])} for r in rows]
+             "packed": bytes.fromhex(r[7]), "previous": bytes.fromhex(r[8]), "hash": bytes.fromhex(r[9])} for r in rows]

@@ -155,7 +155,7 @@ begin -- the same trail, of 2015
         insert into muster.audit values (a.*);
     end loop;
     for a in select * from muster.audit order by seq loop
-        a.hash := muster.audit_hash(last, a.seq, a.at, a.began_at, a.actor, a.action, a.reason, a.body);
+        a.hash := muster.audit_hash(last, a.seq, a.at, a.began_at, a.actor, a.action, a.reason, a.body, a.packed);
         update muster.audit set previous = last, hash = a.hash where seq = a.seq;
         update muster.audit_tail set hash = a.hash where seq = a.seq;
         last := a.hash;
@@ -185,7 +185,7 @@ def a_new_trail_behind_a_purged_beginning_is_found(world):
     _policy(world, audit=YEAR)
     _retire(world)
     world.db.rows("""set session_replication_role = replica; update muster.audit set previous = 'x',
-        hash = muster.audit_hash('x', seq, at, began_at, actor, action, reason, body) where seq = 2""")
+        hash = muster.audit_hash('x', seq, at, began_at, actor, action, reason, body, packed) where seq = 2""")
     assert ["1", "inserted"] in [r[:2] for r in world.db.rows(CLEAN) if r[2] == "audit"]
 
 
@@ -195,7 +195,7 @@ def refused_submissions_and_late_results_go_after_their_time(world):
     world.db.rows(f"update muster.rejection set rejection_id = '{old}'")
     world.db.rows("set session_replication_role = replica")
     world.db.rows(f"""update muster.audit set body = replace(body, split_part(body, '"', 4), '{old}')""")
-    world.db.rows("update muster.audit set hash = muster.audit_hash(previous, seq, at, began_at, actor, action, reason, body)")
+    world.db.rows("update muster.audit set hash = muster.audit_hash(previous, seq, at, began_at, actor, action, reason, body, packed)")
     world.db.rows("update muster.audit_tail t set hash = a.hash from muster.audit a where a.seq = t.seq")
     world.db.rows("set session_replication_role = origin")
     world.db.rows(f"insert into muster.late_result values ('x', 1, now(), 0, '{old}', 1, 'pass', '{{}}', '2015-01-01'), ('x', 2, now(), 0, '{old}', 1, 'pass', '{{}}', now())")

@@ -46,7 +46,7 @@ def nothing_is_found_where_nothing_was_touched(world):
     assert _found(world) == []
     actions = [r[0] for r in world.db.rows("select action from muster.audit order by seq")]
     assert actions == ["accept", "accept", "record", "record", "record", "retry", "record", "cancel", "reject", "pack load"], actions
-    kinds = {r[0] for r in world.db.rows("select e.kind from muster.audit a, muster.audit_entries(a.body) as e")}
+    kinds = {r[0] for r in world.db.rows("select e.kind from muster.audit a, muster.audit_entries(a.body, a.packed) as e")}
     assert kinds == {"job", "task", "outcome", "tally", "finding", "rejection", "pack", "cancelled", "finished", "deferred"}, kinds
 
 

@@ -45,7 +45,7 @@ def _put(world, link):
     stamp = "timestamptz '2000-01-01 00:00:00+00' + {} * interval '1 microsecond'"
     world.db.rows(f"""insert into muster.audit values ({link["seq"]}, {stamp.format(link["at"])}, {stamp.format(link["began_at"])},
         {literal(link["actor"])}, {literal(link["action"])}, {literal(link["reason"])}, {literal(link["body"])},
-        {literal(link["previous"])}, {literal(link_hash(link["previous"], link))})""")
+        {literal(link["packed"])}, {literal(link["previous"])}, {literal(link_hash(link["previous"], link))})""")
 
 
 def an_untouched_chain_holds_and_ends_with_its_head(world):
@@ -62,7 +62,7 @@ def an_empty_trail_holds(world):
 
 def an_altered_link_is_named_and_no_other(world):
     _chain(world)
-    for change in ("body = body || ' '", "actor = 'nobody'", "action = 'cancel'", "reason = ''", "reason = 'for fun'",
+    for change in ("body = body || ' '", "packed = packed || 'x'", "packed = ''", "actor = 'nobody'", "action = 'cancel'", "reason = ''", "reason = 'for fun'",
                    "at = at + interval '1 microsecond'", "began_at = began_at - interval '1 year'", "hash = sha256('x')"):
         world.db.rows("begin")
         world.db.rows(f"update muster.audit set {change} where seq = 5")
@@ -74,7 +74,7 @@ def a_link_that_was_rewritten_with_its_hash_is_found_by_the_next(world):
     _chain(world)
     link = _link(world, 5)
     world.db.rows("delete from muster.audit where seq = 5")
-    _put(world, dict(link, body="[]"))
+    _put(world, dict(link, body="[1]"))
     assert _kinds(world) == [(5, "inserted")]
 
 
@@ -96,7 +96,7 @@ def a_link_that_was_inserted_is_named_and_so_are_those_that_it_moved(world):
     world.db.rows("update muster.audit set seq = seq + 100 where seq > 5")
     world.db.rows("update muster.audit set seq = seq - 99 where seq > 100")
     before = _link(world, 5)
-    _put(world, dict(before, seq=6, at=before["at"] + 1, previous=before["hash"], body="[]"))
+    _put(world, dict(before, seq=6, at=before["at"] + 1, previous=before["hash"], body="[1]"))
     faults = _kinds(world)
     assert faults == [(6, "inserted")] + [(s, "reordered") for s in range(7, LINKS + 2)], faults
     assert (7, "reordered", "it is link 6, and stands at 7") in _verify(world.db)[0]
@@ -132,7 +132,7 @@ def a_last_link_that_was_rewritten_with_its_hash_is_found(world):
     _chain(world)
     link = _link(world, LINKS)
     world.db.rows(f"delete from muster.audit where seq = {LINKS}")
-    _put(world, dict(link, body="[]"))
+    _put(world, dict(link, body="[1]"))
     assert _kinds(world) == [(LINKS, "altered")]
 
 
@@ -143,7 +143,7 @@ def links_that_changed_places_with_their_times_are_named_too(world):
     stamp = "timestamptz '2000-01-01 00:00:00+00' + {} * interval '1 microsecond'"
     for link, place in ((one, other), (other, one)):
         world.db.rows(f"""insert into muster.audit values ({place["seq"]}, {stamp.format(place["at"])}, {stamp.format(link["began_at"])},
-            {literal(link["actor"])}, {literal(link["action"])}, null, {literal(link["body"])}, {literal(link["previous"])},
+            {literal(link["actor"])}, {literal(link["action"])}, null, {literal(link["body"])}, {literal(link["packed"])}, {literal(link["previous"])},
             {literal(link["hash"])})""")
     assert [(s, f) for s, f, _ in _verify(world.db)[0]] == [(4, "reordered"), (7, "reordered")]
 
@@ -167,7 +167,7 @@ def a_range_is_held_against_the_link_before_it(world):
     _chain(world)
     faults, links, last = _verify(world.db, first=4, last=6)
     assert (faults, links, last[0]) == ([], 3, "6")
-    world.db.rows("update muster.audit set body = '[]' where seq = 7")
+    world.db.rows("update muster.audit set body = '[1]' where seq = 7")
     assert _kinds(world, first=4, last=6) == [] and _kinds(world, first=7) == [(7, "altered")]
     world.db.rows("delete from muster.audit where seq = 3")
     assert _kinds(world, first=4, last=6) == [(4, "removed")]
@@ -175,7 +175,7 @@ def a_range_is_held_against_the_link_before_it(world):
 
 def every_fault_of_a_trail_is_told(world):
     _chain(world)
-    world.db.rows("update muster.audit set body = '[]' where seq in (2, 6)")
+    world.db.rows("update muster.audit set body = '[1]' where seq in (2, 6)")
     world.db.rows("delete from muster.audit where seq = 4")
     assert _kinds(world) == [(2, "altered"), (5, "removed"), (6, "altered")]
 

@@ -32,7 +32,7 @@ from unnest(array['update muster.audit set body = ''x''', 'delete from muster.au
 select is(count(*), 2::bigint, 'both links stand') from muster.audit;
 select is(array_agg(a.reason order by seq), array['why', null], 'with why, if somebody said it') from muster.audit a;
 select is(second.previous, first.hash, 'a link names the hash of the one before') from muster.audit first, muster.audit second where second.seq = first.seq + 1;
-select is(a.hash, muster.audit_hash(a.previous, a.seq, a.at, a.began_at, a.actor, a.action, a.reason, a.body), 'its own hash is over all of it, link ' || a.seq) from muster.audit a;
+select is(a.hash, muster.audit_hash(a.previous, a.seq, a.at, a.began_at, a.actor, a.action, a.reason, a.body, a.packed), 'its own hash is over all of it, link ' || a.seq) from muster.audit a;
 select has_trigger('muster', 'audit', t, 'the trail has its trigger ' || t) from unnest(array['audit_frozen', 'audit_not_emptied']) as t;
 select * from finish();
 rollback;
