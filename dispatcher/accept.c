@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "commit.h"
 #include "daemon/failpoint.h"
+#include "domain/seal.h"
 #include "domain/uri.h"
 #include "publish.h"
 #include "refusal.h"
@@ -135,6 +136,57 @@ static void put_cell(struct mu_args *a, const struct batch *b, const struct job 
     }
 }
 
+static void seal_optional(struct mu_seal *s, struct mu_span text)
+{
+    if (text.len)
+        mu_seal_field(s, text);
+    else
+        mu_seal_null(s);
+}
+
+/* As muster.seal computes it. */
+static struct mu_digest seal_of(const struct batch *b, const struct job *j)
+{
+    struct mu_seal s;
+    mu_seal_begin(&s);
+    mu_seal_id(&s, j->id);
+    seal_optional(&s, j->keyed ? batch_span(b, j->key) : mu_span(NULL, 0));
+    mu_seal_field(&s, digest_span(&j->task_digest));
+    mu_seal_field(&s, mu_span_of(j->alone ? "plan" : "scan"));
+    mu_seal_field(&s, mu_span_of(j->queue));
+    mu_seal_field(&s, mu_span_of(mu_priority_name(j->priority)));
+    mu_seal_field(&s, batch_span(b, j->pack));
+    mu_seal_field(&s, digest_span(terms_of(b, j)));
+    mu_seal_field(&s, batch_span(b, j->source_name));
+    mu_seal_field(&s, mu_span_of(j->as_of));
+    if (j->deadline_us) {
+        struct mu_seal_time at = mu_seal_time_of(j->deadline_us);
+        mu_seal_field(&s, mu_span(at.b, sizeof(at.b)));
+    } else {
+        mu_seal_null(&s);
+    }
+    mu_seal_null(&s); /* labels */
+    seal_optional(&s, mu_span_of(j->trace_id));
+    mu_seal_field(&s, mu_span_of(ACTOR));
+    return mu_seal_end(&s);
+}
+
+/* Labels have their canonical form only in PostgreSQL: jobs that have some are sealed there. */
+static void put_seals(struct mu_args *a, const struct commit *c)
+{
+    mu_arg_array_begin(a, MU_ARRAY_BYTES);
+    for (size_t i = 0; i < c->count; i++) {
+        const struct job *j = &c->b->jobs[c->order[i]];
+        if (j->labels.len) {
+            mu_arg_array_null(a);
+            continue;
+        }
+        struct mu_digest seal = seal_of(c->b, j);
+        mu_arg_array_bytes(a, digest_span(&seal));
+    }
+    mu_arg_array_end(a);
+}
+
 static void put_terms(struct mu_args *a, const struct batch *b)
 {
     mu_arg_array_begin(a, MU_ARRAY_BYTES);
@@ -186,6 +238,7 @@ static bool store_jobs(struct commit *c, struct mu_error *err)
         mu_arg_array_bytes(a, commit_event_span(b, c->events[i].body));
     mu_arg_array_end(a);
     mu_arg_text(a, mu_span_of(ACTOR));
+    put_seals(a, c);
     return mu_store_run(b->d->store, SQL_ACCEPT_JOBS, a, NULL, err);
 }
 

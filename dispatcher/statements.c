@@ -4,7 +4,7 @@
 const struct mu_statement dispatcher_statements[SQL_COUNT] = {
     [SQL_CLAIM_KEYS] = {"claim keys", "select i, job_id, state from muster.claim_keys($1, $2, $3)"},
     [SQL_ACCEPT_JOBS] = {"accept jobs", "select muster.accept_jobs($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, "
-                                        "$16, $17, $18, $19, $20, $21, $22::text, $23, $24::text)"},
+                                        "$16, $17, $18, $19, $20, $21, $22::text, $23, $24::text, $25)"},
     [SQL_KNOWN_TASKS] = {"known tasks", "select muster.known_tasks($1)"},
     [SQL_OPEN_TASKS] = {"open tasks", "select muster.open_tasks($1)"},
     [SQL_OUTBOX_PENDING] = {"outbox pending", "select kind, ride_id, n, subject, message_id, bytes, trace_id "

@@ -216,6 +216,22 @@ static void bind_tallies(struct mu_args *a, struct results *r, size_t from, size
     }
 }
 
+static void bind_seals(struct mu_args *a, const struct results *r, size_t from, size_t to)
+{
+    struct mu_digest seal;
+    mu_arg_array_begin(a, MU_ARRAY_BYTES);
+    for (size_t i = 0; i < r->outcome_count; i++) {
+        const struct outcome_row *o = &r->outcomes[i];
+        if (o->from < from || o->from >= to)
+            continue;
+        if (outcome_seal(o, o->tally < 0 ? NULL : &r->tallies.rows[o->tally].id, &seal))
+            mu_arg_array_bytes(a, mu_span((const char *)seal.b, sizeof(seal.b)));
+        else
+            mu_arg_array_null(a);
+    }
+    mu_arg_array_end(a);
+}
+
 void results_bind(struct results *r, size_t from, size_t to, const char *stream_created, struct mu_args *args)
 {
     const struct rows outcomes = {(const char *)r->outcomes, r->outcome_count, sizeof(*r->outcomes), offsetof(struct outcome_row, from)};
@@ -235,4 +251,5 @@ void results_bind(struct results *r, size_t from, size_t to, const char *stream_
     bind_columns(args, deferred_columns, MU_COUNT(deferred_columns), &deferred, from, to);
     bind_quarantine(args, r, from, to);
     bind_places(args, r, &aside, offsetof(struct quarantine_row, index), from, to);
+    bind_seals(args, r, from, to);
 }

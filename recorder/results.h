@@ -62,6 +62,9 @@ struct results {
 MU_MUST bool results_add(struct results *r, struct mu_message *m, struct mu_error *err);
 /* Puts a message aside that PostgreSQL would not take: its rows go, its bytes stay. */
 void results_put_aside(struct results *r, size_t message, const char *reason);
+/* The seal of an outcome (domain/seal.h), as muster.seal computes it; tally: the id of its counters, or NULL. False: it has
+ * parts that only PostgreSQL has in their canonical form (plan, resumes). */
+bool outcome_seal(const struct outcome_row *o, const struct mu_id *tally, struct mu_digest *out);
 /* Binds the arrays of muster.record_batch for the messages [from, to). */
 void results_bind(struct results *r, size_t from, size_t to, const char *stream_created, struct mu_args *args);
 void results_reset(struct results *r);

@@ -7,7 +7,7 @@ const struct mu_statement recorder_statements[SQL_COUNT] = {
         "$4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $2"
         "4, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40, $41, $42, $43"
         ", $44, $45, $46, $47, $48, $49, $50, $51, $52, $53, $54, $55, $56, $57, $58, $59, $60, $61, $62,"
-        " $63, $64, $65, $66, $67, $68"
+        " $63, $64, $65, $66, $67, $68, $69"
         ")"},
     [SQL_POSITIONS] = {"positions", "select created, sequence, (extract(epoch from stored_at) * 1000000)::bigint from muster.positions()"},
     [SQL_POSITION_NOTE] = {"position note", "select muster.position_note($1::text, $2::bigint, $3)"},

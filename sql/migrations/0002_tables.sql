@@ -445,16 +445,30 @@ end
 $$;
 comment on function muster.audit_append is 'Appends one link to the chain: who did what, why, and to which rows (as JSON, packed, or both). Serialises: call it last in a transaction.';
 
--- The canonical bytes of a row: PostgreSQL's binary form of the columns below, which is that of its protocol and does
--- not change. What may change later (how often a task was published, whether its job was cancelled) is not sealed.
+-- The canonical bytes of a row. What may change later (how often a task was published, whether its job was cancelled) is not
+-- sealed; the time of recording is that of the link. Jobs and outcomes are sealed by the program that sends them
+-- (lib/domain/seal.h): fixed parts as they are in binary, then fields, each its length, a colon and its bytes, or "-" for
+-- null. All others are PostgreSQL's binary form of a record, which is that of its protocol and does not change.
+
+create function muster.field(value bytea) returns bytea
+    language sql immutable parallel safe
+    as $$ select coalesce(convert_to(octet_length(value) || ':', 'UTF8') || value, '-') $$;
+comment on function muster.field(bytea) is 'One field of a seal.';
+
+create function muster.field(value text) returns bytea
+    language sql immutable parallel safe
+    as $$ select coalesce(muster.member(value), '-') $$;
+comment on function muster.field(text) is 'One field of a seal.';
 
 create function muster.seal(r muster.job) returns bytea
     language sql stable parallel safe
     as $$
-    select sha256(record_send(row(r.job_id, r.job_key, r.task_digest, r.stage, r.queue, r.priority, r.pack, r.terms_digest, r.source_name,
-                                  r.as_of, r.deadline, r.labels, r.trace_id, r.actor, r.submitted_at)))
+    select sha256(uuid_send(r.job_id) || muster.field(r.job_key) || muster.field(r.task_digest) || muster.field(r.stage) || muster.field(r.queue)
+        || muster.field(r.priority) || muster.field(r.pack) || muster.field(r.terms_digest) || muster.field(r.source_name)
+        || muster.field(to_char(r.as_of, 'YYYY-MM-DD')) || muster.field(timestamptz_send(r.deadline)) || muster.field(r.labels::text)
+        || muster.field(r.trace_id) || muster.field(r.actor))
     $$;
-comment on function muster.seal(muster.job) is 'Digest of a job as it was accepted; task_digest stands for its body.';
+comment on function muster.seal(muster.job) is 'Digest of a job as it was accepted, without the time; task_digest stands for its body.';
 
 create function muster.seal(r muster.task) returns bytea
     language sql stable parallel safe
@@ -467,11 +481,13 @@ comment on function muster.seal(muster.task) is 'Digest of a task as it was made
 create function muster.seal(r muster.outcome) returns bytea
     language sql stable parallel safe
     as $$
-    select sha256(record_send(row(r.task_id, r.job_id, r.n, r.delivery, r.task_digest, r.input_digest, r.result, r.reason, r.message,
-                                  r.records, r.bad, r.skipped, r.bytes, r.findings_total, r.tally_id, r.plan, r.resumes, r.crashes, r.agent,
-                                  r.incarnation, r.determined, r.started_at, r.finished_at, r.recorded_at)))
+    select sha256(uuid_send(r.task_id) || uuid_send(r.job_id) || int8send(r.n) || int8send(r.delivery) || int8send(r.records) || int8send(r.bad)
+        || int8send(r.skipped) || int8send(r.bytes) || int8send(r.findings_total) || int8send(r.crashes) || timestamptz_send(r.started_at)
+        || timestamptz_send(r.finished_at) || muster.field(r.task_digest) || muster.field(r.input_digest) || muster.field(r.result)
+        || muster.field(r.reason) || muster.field(r.message) || muster.field(uuid_send(r.tally_id)) || muster.field(r.plan::text)
+        || muster.field(r.resumes::text) || muster.field(r.agent) || muster.field(uuid_send(r.incarnation)) || muster.field(r.determined))
     $$;
-comment on function muster.seal(muster.outcome) is 'Digest of an outcome: all of it.';
+comment on function muster.seal(muster.outcome) is 'Digest of an outcome: all of it but the time of recording.';
 
 create function muster.seal(r muster.tally) returns bytea
     language sql stable parallel safe

@@ -39,7 +39,7 @@ create function muster.accept_jobs(
     terms_digests bytea[], source_names text[], as_ofs text[], deadlines timestamptz[], label_texts text[], trace_ids text[],
     ride_nos int[], ride_ids uuid[], ride_subjects text[], ride_bodies bytea[],
     new_digests bytea[], new_documents bytea[], event_ids uuid[], event_subject text, event_bytes bytea[], who text,
-    what text default 'accept', submitted timestamptz[] default '{}') returns void
+    seals bytea[] default '{}', what text default 'accept', submitted timestamptz[] default '{}') returns void
     language plpgsql volatile security definer set search_path = pg_catalog, muster
     -- a batch's arrays stay in memory: below this each unnest would write them to a temporary file and read them back
     set work_mem = '64MB'
@@ -53,14 +53,13 @@ begin
     where not exists (select from muster.terms t where t.terms_digest = d) order by d
     on conflict do nothing;
 
-    with made as (
-        insert into muster.job (job_id, job_key, body, task_digest, stage, queue, priority, pack, terms_digest, source_name, as_of,
-                                deadline, labels, trace_id, actor, submitted_at)
-        select id, k, b, d, s, q, p, pk, pd, sn, ao::date, dl, l::jsonb, t, who, coalesce(at, now())
-        from unnest(ids, keys, bodies, digests, stages, queues, priorities, packs, terms_digests, source_names, as_ofs, deadlines,
-                    label_texts, trace_ids, submitted) as x(id, k, b, d, s, q, p, pk, pd, sn, ao, dl, l, t, at)
-        returning job_id, muster.seal(job) as seal)
-    select string_agg(muster.packed('j', job_id, seal), ''::bytea) into jobs from made;
+    insert into muster.job (job_id, job_key, body, task_digest, stage, queue, priority, pack, terms_digest, source_name, as_of,
+                            deadline, labels, trace_id, actor, submitted_at)
+    select id, k, b, d, s, q, p, pk, pd, sn, ao::date, dl, l::jsonb, t, who, coalesce(at, now())
+    from unnest(ids, keys, bodies, digests, stages, queues, priorities, packs, terms_digests, source_names, as_ofs, deadlines,
+                label_texts, trace_ids, submitted) as x(id, k, b, d, s, q, p, pk, pd, sn, ao, dl, l, t, at);
+    select string_agg(muster.packed('j', x.id, coalesce(x.seal, (select muster.seal(j) from muster.job j where j.job_id = x.id))), ''::bytea) into jobs
+    from unnest(ids, seals) as x(id, seal);
 
     insert into muster.outbox (ride_id, n, kind, subject, message_id, members, bytes, trace_id)
     select r.id, 1, 'task', r.subject, r.id || ':1', m.members, r.body, m.trace_id
@@ -77,7 +76,7 @@ begin
     perform muster.audit_append(who, what, case what when 'resubmit' then 'by ' || session_user end, null, jobs);
 end
 $$;
-comment on function muster.accept_jobs is 'Stores jobs with their terms, queue messages, event messages and one audit row. ride_nos: 1-based index of a job''s message. what and submitted: of jobs that are stored again, when they were submitted first.';
+comment on function muster.accept_jobs is 'Stores jobs with their terms, queue messages, event messages and one audit row. ride_nos: 1-based index of a job''s message. seals: what muster.seal would say of each, computed by who sends them; null: it is asked. what and submitted: of jobs that are stored again, when they were submitted first.';
 
 create function muster.outbox_pending(lim int, older_ms int, under_way uuid[])
     returns table (kind text, ride_id uuid, n int, subject text, message_id text, bytes bytea, trace_id text)

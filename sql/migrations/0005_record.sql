@@ -8,6 +8,7 @@
 --        o_determined: SHA-256 over what is determined; o_computed: pass, warn, fail, not_evaluated, planned, limit_*;
 --        o_riding: findings of the same message (a hint: what counts is what stands in the table);
 --        o_seq, o_at, o_index: where it stood in the stream
+--        o_seal (the last of all): what muster.seal would say of the row, computed by who sends it; null: it is asked
 --   t_*  counters per rule as JSON text, each once, and their ids
 --   f_*  findings, those that rode with an outcome and those of messages of their own
 --   d_*  deferrals
@@ -33,7 +34,8 @@ create function muster.record_batch(
     f_byte bigint[], f_length bigint[], f_line bigint[], f_subject text[], f_part text[], f_message text[],
     f_evidence text[], f_seq bigint[], f_at timestamptz[], f_index int[],
     d_task uuid[], d_n int[], d_class text[], d_reason text[], d_message text[],
-    q_subject text[], q_reason text[], q_bytes bytea[], q_seq bigint[], q_at timestamptz[], q_index int[])
+    q_subject text[], q_reason text[], q_bytes bytea[], q_seq bigint[], q_at timestamptz[], q_index int[],
+    o_seal bytea[] default '{}')
     returns table (outcomes int, findings int, repeats int, late int, conflicts int, quarantined int, incomplete int,
                    deferred int, planned int, finished int)
     language plpgsql volatile security definer
@@ -181,10 +183,12 @@ begin
                  with ordinality as x(task, job, n, delivery, task_digest, input_digest, result, reason, message, records, bad,
                         skipped, bytes, findings, tally, plan, resumes, crashes, agent, incarnation, started, finished,
                         determined, ord)
-            where not x.ord = any (skipped_ones) returning task_id, muster.seal(outcome) as seal)
-            select coalesce((select string_agg(muster.packed('y', tally_id, seal), ''::bytea) from counted), '')
-                   || string_agg(muster.packed('o', task_id, seal), ''::bytea) into more from ended;
-            packed := packed || more;
+            where not x.ord = any (skipped_ones))
+            select coalesce(string_agg(muster.packed('y', tally_id, seal), ''::bytea), '') into more from counted;
+            packed := packed || more || (
+                select string_agg(muster.packed('o', x.task, coalesce(x.seal, (
+                           select muster.seal(p) from muster.outcome p where p.task_id = x.task and p.task_id between low and high))), ''::bytea)
+                from unnest(o_task, o_seal) with ordinality as x(task, seal, ord) where not x.ord = any (skipped_ones));
             outcomes := fresh_ones;
             exit;
         exception when unique_violation then

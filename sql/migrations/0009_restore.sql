@@ -251,7 +251,7 @@ begin
             array_agg(trace_id order by o), array_agg(no::int order by o), array_agg(job order by o),
             array_agg('muster.task.' || queue || '.' || priority || '.' || job order by o),
             array_agg(muster.ride_bytes(job, 1, false, queue, priority, terms, array[task]) order by o),
-            array_agg(sha256(terms) order by o), array_agg(terms order by o), '{}', null, '{}', who, 'resubmit', array_agg(at order by o))
+            array_agg(sha256(terms) order by o), array_agg(terms order by o), '{}', null, '{}', who, '{}', 'resubmit', array_agg(at order by o))
         from (select r.*, convert_from(terms, 'UTF8')::json as t, row_number() over (order by o) as no
               from resubmit_row r where r.state = 'missing' and r.actor = who) as x;
     end loop;

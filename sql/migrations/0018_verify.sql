@@ -103,19 +103,19 @@ create function muster.audit_rows(from_seq bigint, to_seq bigint)
     set jit = off set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off
     as $$
     with entry as materialized (
-        select a.seq, e.kind, e.id, e.word, muster.uuid_or_null(e.id) as key
+        select a.seq, a.began_at, a.action, e.kind, e.id, e.word, muster.uuid_or_null(e.id) as key
         from muster.audit a cross join lateral muster.audit_entries(a.body, a.packed) as e
         where a.seq >= from_seq and a.seq <= to_seq
           and a.hash = muster.audit_hash(a.previous, a.seq, a.at, a.began_at, a.actor, a.action, a.reason, a.body, a.packed)
     ), held as (
         select e.*, 'the job''s' as whose, r.job_id is null as gone, encode(muster.seal(r), 'hex') = e.word as same,
-               sha256(r.body) = r.task_digest as whole
+               sha256(r.body) = r.task_digest and (r.submitted_at = e.began_at or e.action = 'resubmit') as whole
         from entry e left join muster.job r on r.job_id = e.key where e.kind = 'job'
         union all
         select e.*, 'the task''s', r.task_id is null, encode(muster.seal(r), 'hex') = e.word, sha256(r.body) = r.task_digest
         from entry e left join muster.task r on r.task_id = e.key where e.kind = 'task'
         union all
-        select e.*, null, r.task_id is null, encode(muster.seal(r), 'hex') = e.word, true
+        select e.*, null, r.task_id is null, encode(muster.seal(r), 'hex') = e.word, r.recorded_at = e.began_at
         from entry e left join muster.outcome r on r.task_id = e.key where e.kind = 'outcome'
         union all
         select e.*, null, r.tally_id is null, encode(muster.seal(r), 'hex') = e.word, true
@@ -150,7 +150,7 @@ create function muster.audit_rows(from_seq bigint, to_seq bigint)
            case when h.gone then 'link ' || h.seq || ' names it, and there is no such row'
                 when not h.same then case h.kind when 'cancelled' then 'link ' || h.seq || ' cancelled the job, which says that it is not'
                                                  else 'it is not the row that link ' || h.seq || ' sealed' end
-                else 'its body is not that of its digest' end
+                else 'its body or its time is another one' end
     from held h
     where (h.gone and not muster.is_purged(case h.kind when 'cancelled' then 'job' when 'finished' then 'job' else h.kind end, h.key))
        or (not h.gone and not (h.same and h.whole))
