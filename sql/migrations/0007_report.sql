@@ -1,9 +1,9 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- The report schema: views with a comment on every view and column; names and types are a contract (tests/sql/report_contract.txt).
 -- How they stay fast over years of partitions: jobs and outcomes are joined by the key that both are cut by, and so
--- piece by piece. What hangs on another key (findings, counters, the tasks of stages) is fetched row by row, by a lateral
--- query with a limit or a sum, which looks into one partition at a time: what belongs to a job lies between the floor
--- and the ceiling of its id. Left to itself, the planner would take each such look for one into every partition.
+-- piece by piece, where many are counted. Elsewhere what belongs to a job is fetched row by row, by a lateral query with a
+-- limit or a sum, which looks into one partition at a time: it lies between the floor and the ceiling of the job's id. Left
+-- to itself, the planner would take each such look for one into every partition, and read them whole instead.
 set role muster_owner;
 
 create function report.id_at(moment timestamptz) returns uuid
@@ -11,14 +11,15 @@ create function report.id_at(moment timestamptz) returns uuid
     as $$ select (lpad(to_hex(floor(extract(epoch from moment) * 1000)::bigint), 12, '0') || '00000000000000000000')::uuid $$;
 comment on function report.id_at is 'The smallest id of a moment. A filter job_id >= report.id_at(''2026-11-01'') leaves out the partitions before it.';
 
--- Filters on times and days. A block range index costs the inserts next to nothing, and rows lie in the order of time
-create index job_time on muster.job using brin (submitted_at, ((submitted_at at time zone 'UTC')::date),
-    (date_trunc('hour', submitted_at at time zone 'UTC') at time zone 'UTC'), deadline) with (pages_per_range = 32);
+-- Filters on times, days and hours (UTC; an interval of 0 says so, too, and needs no zone to be looked up by its name at each
+-- insert). A block range index costs inserts next to nothing, and rows lie in the order of time
+create index job_time on muster.job using brin (submitted_at, ((submitted_at at time zone interval '0')::date),
+    date_bin('1 hour', submitted_at, '2000-01-01 00:00Z'), deadline) with (pages_per_range = 32);
 create index job_by_key on muster.job (job_key) where job_key is not null;
-create index outcome_time on muster.outcome using brin (recorded_at, ((recorded_at at time zone 'UTC')::date),
-    (date_trunc('hour', recorded_at at time zone 'UTC') at time zone 'UTC')) with (pages_per_range = 32);
+create index outcome_time on muster.outcome using brin (recorded_at, ((recorded_at at time zone interval '0')::date),
+    (date_bin('1 hour', recorded_at, '2000-01-01 00:00Z'))) with (pages_per_range = 32);
 create index task_time on muster.task using brin (created_at,
-    (date_trunc('hour', created_at at time zone 'UTC') at time zone 'UTC')) with (pages_per_range = 32);
+    (date_bin('1 hour', created_at, '2000-01-01 00:00Z'))) with (pages_per_range = 32);
 create index finding_time on muster.finding using brin (recorded_at) with (pages_per_range = 32);
 
 create view report.job_status as
@@ -36,9 +37,9 @@ select j.job_id, j.job_key,
        coalesce(t.findings, case when p.job_id is null then first.findings_total end, 0)::bigint as findings,
        j.deadline, j.trace_id,
        coalesce(t.bytes, case when p.job_id is null then first.bytes end, 0)::bigint as bytes,
-       (j.submitted_at at time zone 'UTC')::date as day
+       (j.submitted_at at time zone interval '0')::date as day
 from muster.job j
-left join muster.outcome first on first.task_id = j.job_id
+left join lateral (select o.* from muster.outcome o where o.task_id = j.job_id limit 1) as first on true
 left join muster.job_progress p on p.job_id = j.job_id
 left join lateral (
     select sum(v.records) as records, sum(v.bad) as bad, sum(v.findings_total) as findings, sum(v.bytes) as bytes
@@ -134,7 +135,7 @@ select r.job_id, r.pack, r.source_name as source, r.as_of, r.rule, r.severity, r
        r.warn::bigint as warn, r.fail::bigint as fail, r.error::bigint as error, r.not_evaluated::bigint as not_evaluated,
        r.out_of_scope::bigint as out_of_scope, r.per, r.withheld::bigint as withheld, r.reason, r.min_coverage,
        round(r.fail / nullif(r.pass + r.warn + r.fail, 0), 6) as fail_rate,
-       r.submitted_at, (r.submitted_at at time zone 'UTC')::date as day
+       r.submitted_at, (r.submitted_at at time zone interval '0')::date as day
 from muster.rule_total r;
 comment on view report.check_result is 'One row per job and rule: status and counters. Those of a rule over records add up to the records read; a rule over groups counts groups, one with mostly its one verdict.';
 comment on column report.check_result.job_id is 'The job.';
@@ -159,21 +160,26 @@ comment on column report.check_result.fail_rate is 'Share of what was evaluated 
 comment on column report.check_result.submitted_at is 'When the submission was committed.';
 comment on column report.check_result.day is 'Day of submission, UTC.';
 
+create view muster.finding_standing as
+    select f.*, o.result
+    from muster.finding f
+    cross join lateral (
+        select o.result from muster.outcome o
+        where o.task_id = f.task_id
+          and (o.input_digest = f.input_digest or (o.input_digest is null and o.result in ('cancelled', 'exhausted', 'error')))
+        limit 1
+    ) as o
+    where o.result not in ('error', 'rejected', 'exhausted') or (
+        select true from muster.task t
+        where t.retry_of = f.task_id and t.task_id between muster.id_floor(f.task_id) and muster.id_ceiling(f.task_id) limit 1) is null;
+comment on view muster.finding_standing is 'Findings of outcomes that are recorded: of the input that the outcome speaks of, and of a chain of retries the last.';
+
 create view report.finding as
 select f.finding_id, f.fingerprint, j.job_id, f.task_id, j.pack, j.source_name as source, f.rule, f.severity, f.outcome, f.shadow,
-       o.result in ('cancelled', 'exhausted', 'error') as is_partial,
+       f.result in ('cancelled', 'exhausted', 'error') as is_partial,
        f.record_no, f.byte_off, f.length, f.line, f.subject, f.part, f.message, f.evidence, f.recorded_at, j.as_of
 from muster.job j
-join muster.finding f on f.job_id = j.job_id and f.finding_id between muster.id_floor(j.job_id) and muster.id_ceiling(j.job_id)
-cross join lateral (
-    select o.result from muster.outcome o
-    where o.task_id = f.task_id
-      and (o.input_digest = f.input_digest or (o.input_digest is null and o.result in ('cancelled', 'exhausted', 'error')))
-    limit 1
-) as o
-where o.result not in ('error', 'rejected', 'exhausted') or (
-    select true from muster.task t
-    where t.retry_of = f.task_id and t.task_id between muster.id_floor(f.task_id) and muster.id_ceiling(f.task_id) limit 1) is null;
+join muster.finding_standing f on f.job_id = j.job_id and f.finding_id between muster.id_floor(j.job_id) and muster.id_ceiling(j.job_id);
 comment on view report.finding is 'One row per failed rule at one place, of outcomes that are recorded.';
 comment on column report.finding.finding_id is 'Follows from task, rule and place: the same work gives the same id.';
 comment on column report.finding.fingerprint is 'Follows from pack, rule, source and business key: equal over days and deliveries.';
@@ -229,17 +235,16 @@ comment on column report.daily_summary.records_bad is 'Records that could not be
 comment on column report.daily_summary.bytes is 'Bytes of input that was read.';
 
 create view report.reconciliation as
-select j.job_id, s.result, s.tasks, s.tasks_done, p.records_expected as records_planned, s.records as records_read,
+select s.job_id, s.result, s.tasks, s.tasks_done, p.records_expected as records_planned, s.records as records_read,
        f.stored as findings_stored, s.findings as findings_stated, c.rules_unequal,
        (s.result is null or s.state in ('failed', 'cancelled')
         or (s.tasks = s.tasks_done and (f.stored = s.findings or muster.is_purged('finding', s.job_id))
             and coalesce(p.records_expected, s.records) = s.records and c.rules_unequal = 0)) as balanced,
-       j.pack, j.source_name as source, j.submitted_at, (j.submitted_at at time zone 'UTC')::date as day
-from muster.job j
-cross join lateral (select * from report.job_status x where x.job_id = j.job_id limit 1) as s
-left join muster.job_progress p on p.job_id = j.job_id
+       s.pack, s.source, s.submitted_at, s.day
+from report.job_status s
+left join muster.job_progress p on p.job_id = s.job_id
 cross join lateral (
-    select count(*) as stored from report.finding f
+    select count(*) as stored from muster.finding_standing f
     where f.job_id = s.job_id and f.finding_id between muster.id_floor(s.job_id) and muster.id_ceiling(s.job_id)
 ) as f
 cross join lateral (

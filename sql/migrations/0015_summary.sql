@@ -89,18 +89,18 @@ from (
            coalesce(r.error, 0) * s.jobs as error, coalesce(r.not_evaluated, 0) * s.jobs as not_evaluated,
            coalesce(r.out_of_scope, 0) * s.jobs as out_of_scope, coalesce(r.withheld, 0) * s.jobs as withheld
     from (
-        select (j.submitted_at at time zone 'UTC')::date as day, j.pack, j.source_name as source, o.tally_id, count(*) as jobs
+        select (j.submitted_at at time zone interval '0')::date as day, j.pack, j.source_name as source, o.tally_id, count(*) as jobs
         from muster.job j
         join muster.outcome o on o.task_id = j.job_id
         left join muster.job_progress p on p.job_id = j.job_id
         where p.job_id is null and o.result <> 'planned' and o.tally_id is not null
-        group by (j.submitted_at at time zone 'UTC')::date, j.pack, j.source_name, o.tally_id
+        group by (j.submitted_at at time zone interval '0')::date, j.pack, j.source_name, o.tally_id
     ) as s
     cross join lateral (select w.rules from muster.tally w where w.tally_id = s.tally_id limit 1) as w
     cross join lateral jsonb_to_recordset(w.rules) as r(rule text, severity text, mode text, per text, pass bigint, warn bigint,
         fail bigint, error bigint, not_evaluated bigint, out_of_scope bigint, withheld bigint)
     union all
-    select (t.submitted_at at time zone 'UTC')::date, t.pack, t.source_name, t.rule, t.severity, t.mode, t.per, 1,
+    select (t.submitted_at at time zone interval '0')::date, t.pack, t.source_name, t.rule, t.severity, t.mode, t.per, 1,
            t.pass, t.warn, t.fail, t.error, t.not_evaluated, t.out_of_scope, t.withheld
     from muster.rule_total t where t.staged
 ) as x
@@ -137,7 +137,7 @@ select x.day, x.agent, count(*) as tasks, count(distinct x.job_id) as jobs,
        round(coalesce(sum(x.records) filter (where x.result <> 'planned'), 0) / nullif(sum(x.seconds), 0), 1) as records_per_second,
        array_agg(distinct x.queue) as queues, min(x.started_at) as first_started_at, max(x.finished_at) as last_finished_at
 from (
-    select (o.recorded_at at time zone 'UTC')::date as day, o.agent, o.job_id, o.result, (o.resumes -> -1) ->> 'agent' = o.agent as taken_over,
+    select (o.recorded_at at time zone interval '0')::date as day, o.agent, o.job_id, o.result, (o.resumes -> -1) ->> 'agent' = o.agent as taken_over,
            o.delivery, o.crashes, o.records, o.bytes, o.findings_total, extract(epoch from o.finished_at - o.started_at) as seconds,
            j.queue, o.started_at, o.finished_at
     from muster.outcome o cross join lateral (select j.queue from muster.job j where j.job_id = o.job_id limit 1) as j
@@ -176,13 +176,13 @@ select x.hour, x.queue, x.priority, count(*) as tasks, count(x.wait) as tasks_ru
        percentile_cont(0.99) within group (order by x.run) as run_p99_seconds,
        max(x.wait) as wait_max_seconds, max(x.run) as run_max_seconds, count(*) filter (where x.is_open) as tasks_open
 from (
-    select date_trunc('hour', j.submitted_at at time zone 'UTC') at time zone 'UTC' as hour, j.queue, j.priority, o.task_id is null as is_open,
+    select date_bin('1 hour', j.submitted_at, '2000-01-01 00:00Z') as hour, j.queue, j.priority, o.task_id is null as is_open,
            case when o.agent is not null then greatest(extract(epoch from o.started_at - j.submitted_at), 0) end as wait,
            case when o.agent is not null then extract(epoch from o.finished_at - o.started_at) end as run
     from muster.job j
     left join lateral (select * from muster.outcome o where o.task_id = j.job_id limit 1) as o on true
     union all
-    select date_trunc('hour', t.created_at at time zone 'UTC') at time zone 'UTC', j.queue, j.priority, o.task_id is null,
+    select date_bin('1 hour', t.created_at, '2000-01-01 00:00Z'), j.queue, j.priority, o.task_id is null,
            case when o.agent is not null then greatest(extract(epoch from o.started_at - t.created_at), 0) end,
            case when o.agent is not null then extract(epoch from o.finished_at - o.started_at) end
     from muster.task t
@@ -215,7 +215,7 @@ select x.hour, x.queue, count(*) as tasks, count(*) filter (where x.result in ('
        round(coalesce(sum(x.records) filter (where x.result <> 'planned'), 0)
              / least(3600, greatest(1, extract(epoch from now() - x.hour))), 3) as records_per_second
 from (
-    select date_trunc('hour', o.recorded_at at time zone 'UTC') at time zone 'UTC' as hour, j.queue, o.result, o.records, o.bytes,
+    select date_bin('1 hour', o.recorded_at, '2000-01-01 00:00Z') as hour, j.queue, o.result, o.records, o.bytes,
            o.findings_total, o.agent, extract(epoch from o.finished_at - o.started_at) as seconds
     from muster.outcome o cross join lateral (select j.queue from muster.job j where j.job_id = o.job_id limit 1) as j
 ) as x
@@ -235,7 +235,7 @@ comment on column report.throughput.tasks_per_second is 'Tasks a second over the
 comment on column report.throughput.records_per_second is 'Records a second over the hour, or its part until now.';
 
 create view report.sla as
-select j.job_id, j.job_key, j.pack, j.source_name as source, j.queue, j.priority, j.submitted_at, j.deadline,
+select s.job_id, s.job_key, s.pack, s.source, s.queue, s.priority, s.submitted_at, s.deadline,
        s.state, s.result, s.finished_at, s.tasks, s.tasks_done, e.expected_at, extract(epoch from s.deadline - coalesce(s.finished_at, e.expected_at)) as margin_seconds,
        case when s.state = 'cancelled' then null
             when s.result in ('pass', 'warn', 'fail', 'not_evaluated') and s.finished_at <= s.deadline then 'met'
@@ -243,9 +243,8 @@ select j.job_id, j.job_key, j.pack, j.source_name as source, j.queue, j.priority
             when e.expected_at is null then 'unknown'
             when e.expected_at > s.deadline or e.is_slow then 'at_risk'
             else 'on_track' end as outlook,
-       e.basis, u.runs as usual_runs, u.seconds as usual_seconds, j.labels, (j.submitted_at at time zone 'UTC')::date as day
-from muster.job j
-cross join lateral (select * from report.job_status x where x.job_id = j.job_id limit 1) as s
+       e.basis, u.runs as usual_runs, u.seconds as usual_seconds, s.labels, s.day
+from report.job_status s
 left join lateral (
     select percentile_cont(0.95) within group (order by e.total_seconds) as seconds, count(*) as runs
     from (
@@ -268,7 +267,7 @@ cross join lateral (
                 when s.tasks_done > 1 and s.started_at < now() then 'tasks' when u.seconds is not null then 'history' end as basis,
            s.tasks_done <= 1 and now() > s.submitted_at + u.seconds * interval '1 second' as is_slow
 ) as e
-where j.deadline is not null;
+where s.deadline is not null;
 comment on view report.sla is 'Jobs with a deadline: met or missed; of open ones, what is to be expected.';
 comment on column report.sla.job_id is 'The job.';
 comment on column report.sla.job_key is 'Idempotency key that the submitter chose; null if none.';
@@ -381,7 +380,7 @@ select j.job_id, j.job_key, j.pack,
        case when p.job_id is not null then p.result else x.first_result end as result,
        j.actor as submitted_by, j.submitted_at, x.started_at,
        case when p.job_id is not null then p.finished_at when x.first_result is not null then x.recorded_at end as finished_at,
-       (j.submitted_at at time zone 'UTC')::date as day, j.trace_id
+       (j.submitted_at at time zone interval '0')::date as day, j.trace_id
 from muster.job j
 join muster.terms d on d.terms_digest = j.terms_digest
 left join muster.job_progress p on p.job_id = j.job_id
@@ -448,7 +447,7 @@ comment on column report.evidence.trace_id is 'Trace that the submission belonge
 
 create view report.stale_result as
 select j.job_id, j.pack, j.source_name as source, j.as_of, j.submitted_at, r.result, v.kind, v.name, v.used, v.current, v.superseded_at,
-       (j.submitted_at at time zone 'UTC')::date as day
+       (j.submitted_at at time zone interval '0')::date as day
 from muster.stale_terms() as v
 join muster.job j on j.terms_digest = v.terms_digest
 left join muster.job_progress p on p.job_id = j.job_id

@@ -122,7 +122,7 @@ def a_counter_says_what_it_counts_and_what_was_withheld(world):
 
 def readme_tells_of_each_view_what_its_comment_says(world):
     with open(os.path.join(ROOT, "README.md"), encoding="utf-8") as file:
-        told = dict(re.findall(r"^\| `(\w+)` \| (.*) \|$", file.read().split("### Reports")[1].split("\n\n")[1], re.M))
+        told = dict(re.findall(r"^\| `(\w+)` \| (.*) \|$", file.read().split("### The report schema")[1].split("\n\n")[1], re.M))
     assert told == dict(map(tuple, world.db.rows("""select relname, obj_description(oid, 'pg_class') from pg_class
                                                     where relnamespace = 'report'::regnamespace and relkind = 'v'""")))
 
@@ -141,7 +141,7 @@ def a_filter_by_job_reads_few_partitions_and_one_by_day_an_index(world):
     world.db.rows("set enable_seqscan = off")
     for view, condition, index in (("job_status", "day = '2026-11-24'", "timezone"), ("job_status", "submitted_at > now()", "submitted_at"),
                                    ("sla", "deadline > now()", "deadline"),
-                                   ("queue_latency", "hour = '2026-11-24 10:00Z'", "date_trunc"), ("throughput", "hour = '2026-11-24 10:00Z'", "date_trunc"),
+                                   ("queue_latency", "hour = '2026-11-24 10:00Z'", "date_bin"), ("throughput", "hour = '2026-11-24 10:00Z'", "date_bin"),
                                    ("agent_activity", "day = '2026-11-24'", "timezone"), ("daily_summary", "day = '2026-11-24'", "timezone"),
                                    ("rule_summary", "day = '2026-11-24'", "timezone"), ("finding", "recorded_at > now()", "recorded_at")):
         plan = "\n".join(r[0] for r in world.db.rows(f"explain (costs off) select * from report.{view} where {condition}"))
