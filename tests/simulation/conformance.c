@@ -277,6 +277,8 @@ static void accept(struct run *r)
     mu_arg_array_bytes(r->a, mu_span_of("{}"));
     mu_arg_array_end(r->a);
     mu_arg_text(r->a, mu_span_of("test"));
+    mu_arg_array_begin(r->a, MU_ARRAY_BYTES); /* sealed by PostgreSQL */
+    mu_arg_array_end(r->a);
     bool commit = below(r, 5) != 0;
     if (!mu_store_begin(r->s, r->err) || !call(r, dispatcher_statements, SQL_ACCEPT_JOBS, NULL) || !commit) {
         mu_store_rollback(r->s);
@@ -520,6 +522,8 @@ static void record(struct run *r)
     numbers(r, MU_ARRAY_I64, &place, aside);
     numbers(r, MU_ARRAY_TIME, &stored, aside);
     numbers(r, MU_ARRAY_I32, &last, aside);
+    mu_arg_array_begin(r->a, MU_ARRAY_BYTES); /* sealed by PostgreSQL */
+    mu_arg_array_end(r->a);
     for (uint32_t times = 1 + (below(r, 6) == 0); times; times--) { /* a replay now and then */
         MU_AUTO(mu_rows_free) struct mu_rows *rows = NULL;
         if (call(r, recorder_statements, SQL_COUNT + REC_RECORD, &rows))
