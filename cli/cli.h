@@ -100,6 +100,16 @@ MU_DEFINE_AUTO(struct cli_table, cli_table_free)
 const char *cli_thousands(int64_t value, char out[32]);
 const char *cli_duration(int64_t ms, char out[32]);
 
+/* A list that the service gives page by page: muster.api.<verb> answers {"<rows>":[…],"more":…}, and goes on after an id.
+ * `row` shows one: adds it to the table, or prints it as cli->format and cli->quiet say. */
+struct cli_listing {
+    const char *verb, *rows, *id, *none; /* none: what is said if there are none */
+    const char *const *headings;
+    size_t columns;
+    void (*row)(struct cli *cli, struct cli_table *table, const json_t *row);
+};
+enum cli_exit cli_list(struct cli *cli, const struct cli_listing *l, const struct cli_values *filters);
+
 /* "10m", "30s", "500ms", "1h". */
 MU_MUST bool cli_parse_duration(const char *text, int64_t *ms);
 

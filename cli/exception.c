@@ -16,7 +16,7 @@ static const char *text(const json_t *doc, const char *key)
     return value ? value : "";
 }
 
-static void show_row(const struct cli *cli, struct cli_table *table, const json_t *e)
+static void show_row(struct cli *cli, struct cli_table *table, const json_t *e)
 {
     char runs[32], record[40];
     const bool is_group = json_is_string(json_object_get(e, "subject"));
@@ -35,40 +35,11 @@ static void show_row(const struct cli *cli, struct cli_table *table, const json_
 static enum cli_exit list(struct cli *cli, const struct words *w)
 {
     static const char *const headings[] = {"EXCEPTION", "STATE", "SEVERITY", "RULE", "SOURCE", "SUBJECT", "RUNS", "LAST SEEN", "WAIVED UNTIL", "MESSAGE"};
-    enum cli_exit status = CLI_USAGE;
-    MU_AUTO(mu_json_free) json_t *request = json_object();
+    static const struct cli_listing listing = {
+        .verb = "exceptions", .rows = "exceptions", .id = "exception_id", .none = "no exceptions", .headings = headings, .columns = MU_COUNT(headings), .row = show_row};
     if (cli->argc)
         return cli_usage("exception ls takes only --filter KEY=VALUE");
-    if (w->filters.count) {
-        json_t *filter = cli_filter_of(&w->filters, &status);
-        if (!filter)
-            return status;
-        json_object_set_new(request, "filter", filter);
-    }
-    MU_AUTO(mu_bus_free) struct mu_bus *bus = cli_connect(cli, &status);
-    if (!bus)
-        return status;
-    MU_AUTO(cli_table_free) struct cli_table *table = cli_table_new(headings, MU_COUNT(headings));
-    size_t found = 0;
-    for (bool more = true; more;) { /* page by page */
-        MU_AUTO(mu_json_free) json_t *answer = NULL;
-        size_t i;
-        json_t *e = NULL;
-        if (!cli_request(cli, bus, "exceptions", request, &answer, &status))
-            return status;
-        json_array_foreach(json_object_get(answer, "exceptions"), i, e)
-        {
-            show_row(cli, table, e);
-            json_object_set(request, "after", json_object_get(e, "exception_id"));
-            found++;
-        }
-        more = mu_json_bool(answer, "more", false);
-    }
-    if (cli->format == CLI_TABLE && !cli->quiet && found)
-        cli_table_print(table);
-    if (!found && !cli->quiet)
-        fputs("muster: no exceptions\n", stderr);
-    return CLI_DONE;
+    return cli_list(cli, &listing, &w->filters);
 }
 
 /* Asks once and tells the answer, or what stands at a place of it. */

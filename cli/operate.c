@@ -181,40 +181,11 @@ static void show_row(struct cli *cli, struct cli_table *table, const json_t *d)
 static enum cli_exit list(struct cli *cli, const struct words *w)
 {
     static const char *const headings[] = {"TASK", "CLASS", "REASON", "SOURCE", "QUEUE", "ENDED", "MESSAGE"};
-    enum cli_exit status = CLI_USAGE;
-    MU_AUTO(mu_json_free) json_t *request = json_object();
+    static const struct cli_listing listing = {
+        .verb = "dead", .rows = "dead", .id = "task_id", .none = "no dead letters", .headings = headings, .columns = MU_COUNT(headings), .row = show_row};
     if (w->argc || w->reason || w->rate || w->dry_run)
         return cli_usage("dead ls takes only --filter KEY=VALUE");
-    if (w->filters.count) {
-        json_t *filter = cli_filter_of(&w->filters, &status);
-        if (!filter)
-            return status;
-        json_object_set_new(request, "filter", filter);
-    }
-    MU_AUTO(mu_bus_free) struct mu_bus *bus = cli_connect(cli, &status);
-    if (!bus)
-        return status;
-    MU_AUTO(cli_table_free) struct cli_table *table = cli_table_new(headings, MU_COUNT(headings));
-    size_t found = 0;
-    for (bool more = true; more;) { /* page by page */
-        MU_AUTO(mu_json_free) json_t *answer = NULL;
-        size_t i;
-        json_t *d = NULL;
-        if (!cli_request(cli, bus, "dead", request, &answer, &status))
-            return status;
-        json_array_foreach(json_object_get(answer, "dead"), i, d)
-        {
-            show_row(cli, table, d);
-            json_object_set(request, "after", json_object_get(d, "task_id"));
-            found++;
-        }
-        more = mu_json_bool(answer, "more", false);
-    }
-    if (cli->format == CLI_TABLE && !cli->quiet && found)
-        cli_table_print(table);
-    if (!found && !cli->quiet)
-        fputs("muster: no dead letters\n", stderr);
-    return CLI_DONE;
+    return cli_list(cli, &listing, &w->filters);
 }
 
 static enum cli_exit show(struct cli *cli, const struct words *w)

@@ -82,3 +82,39 @@ void cli_print_fields(json_t *doc)
         printf("%-*s %.*s\n", width, key, (int)text.len, text.len ? text.at : "");
     }
 }
+
+enum cli_exit cli_list(struct cli *cli, const struct cli_listing *l, const struct cli_values *filters)
+{
+    enum cli_exit status = CLI_USAGE;
+    MU_AUTO(mu_json_free) json_t *request = json_object();
+    if (filters->count) {
+        json_t *filter = cli_filter_of(filters, &status);
+        if (!filter)
+            return status;
+        json_object_set_new(request, "filter", filter);
+    }
+    MU_AUTO(mu_bus_free) struct mu_bus *bus = cli_connect(cli, &status);
+    if (!bus)
+        return status;
+    MU_AUTO(cli_table_free) struct cli_table *table = cli_table_new(l->headings, l->columns);
+    size_t found = 0;
+    for (bool more = true; more;) { /* page by page */
+        MU_AUTO(mu_json_free) json_t *answer = NULL;
+        size_t i;
+        json_t *row = NULL;
+        if (!cli_request(cli, bus, l->verb, request, &answer, &status))
+            return status;
+        json_array_foreach(json_object_get(answer, l->rows), i, row)
+        {
+            l->row(cli, table, row);
+            json_object_set(request, "after", json_object_get(row, l->id));
+            found++;
+        }
+        more = mu_json_bool(answer, "more", false);
+    }
+    if (cli->format == CLI_TABLE && !cli->quiet && found)
+        cli_table_print(table);
+    if (!found && !cli->quiet)
+        fprintf(stderr, "muster: %s\n", l->none);
+    return CLI_DONE;
+}

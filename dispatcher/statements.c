@@ -18,7 +18,6 @@ const struct mu_statement dispatcher_statements[SQL_COUNT] = {
     [SQL_PACK_REFUSED] = {"pack refused", "select muster.pack_refused($1::text, $2::text, $3::text, $4::text, $5::text, $6::bytea)"},
     [SQL_PACK_RESOLVE] = {"pack resolve", "select name, version, digest, document from muster.pack_resolve($1::text, $2::text)"},
     [SQL_PACKS] = {"packs", "select name, version, digest, document from muster.packs()"},
-    [SQL_LISTS_PINNED] = {"lists pinned", "select muster.lists_pinned($1, $2, $3)"},
     [SQL_LEAD] = {"lead", "select muster.lock_take('leader', $1::text)"},
     [SQL_LEAD_NO_MORE] = {"lead no more", "select pg_advisory_unlock(muster.lock_key('leader'))"},
     [SQL_LOCK_BEAT] = {"lock beat", "select muster.lock_beat('leader', $1::int)"},

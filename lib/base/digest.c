@@ -26,16 +26,21 @@ void mu_sha_add(struct mu_sha *sha, struct mu_span bytes)
         SHA256_Update(ctx(sha), bytes.at, bytes.len);
 }
 
+struct mu_span mu_member_length(char room[24], size_t len)
+{
+    size_t at = 24;
+    room[--at] = ':';
+    do {
+        room[--at] = (char)('0' + len % 10);
+        len /= 10;
+    } while (len);
+    return mu_span(room + at, 24 - at);
+}
+
 void mu_sha_member(struct mu_sha *sha, struct mu_span bytes)
 {
-    char length[24];
-    size_t at = sizeof(length), left = bytes.len;
-    length[--at] = ':';
-    do {
-        length[--at] = (char)('0' + left % 10);
-        left /= 10;
-    } while (left);
-    mu_sha_add(sha, mu_span(length + at, sizeof(length) - at));
+    char room[24];
+    mu_sha_add(sha, mu_member_length(room, bytes.len));
     mu_sha_add(sha, bytes);
 }
 

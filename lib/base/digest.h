@@ -23,6 +23,8 @@ void mu_sha_init(struct mu_sha *sha);
 void mu_sha_add(struct mu_sha *sha, struct mu_span bytes);
 /* One member of a digest over several: "<length>:<bytes>", so that members cannot run into each other. */
 void mu_sha_member(struct mu_sha *sha, struct mu_span bytes);
+/* The "<length>:" of a member, written at the end of `room`. */
+struct mu_span mu_member_length(char room[24], size_t len);
 struct mu_digest mu_sha_end(const struct mu_sha *sha); /* sha can be added to afterwards */
 
 /* Printable, at most MU_SHA_STATE_MAX with NUL; equal states give equal text on every machine. */

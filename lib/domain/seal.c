@@ -56,14 +56,9 @@ struct mu_seal_time mu_seal_time_of(int64_t wall_us)
 
 void mu_seal_field(struct mu_seal *s, struct mu_span bytes)
 {
-    char length[24];
-    size_t at = sizeof(length), left = bytes.len;
-    length[--at] = ':';
-    do {
-        length[--at] = (char)('0' + left % 10);
-        left /= 10;
-    } while (left);
-    put(s, length + at, sizeof(length) - at);
+    char room[24];
+    const struct mu_span length = mu_member_length(room, bytes.len);
+    put(s, length.at, length.len);
     put(s, bytes.at, bytes.len);
 }
 

@@ -182,13 +182,5 @@ create function muster.packs() returns table (name text, version text, digest by
     as $$ select name, version, digest, document from muster.pack order by 1, major, minor, patch $$;
 comment on function muster.packs is 'All packs, for making the bucket equal.';
 
-create function muster.lists_pinned(names text[], versions text[], digests bytea[]) returns void
-    language sql volatile security definer set search_path = pg_catalog, muster
-    as $$
-    insert into muster.list_version (name, version, digest) select * from unnest(names, versions, digests)
-    on conflict do nothing
-    $$;
-comment on function muster.lists_pinned is 'Notes which editions of lists jobs go by.';
-
 insert into muster.schema_migration (version, name) values (3, 'accept');
 reset role;

@@ -332,7 +332,7 @@ grant execute on function report.id_at to muster_reporter, muster_auditor;
 grant select on muster.audit, muster.quarantine, muster.outcome_conflict, muster.late_result, muster.rejection to muster_auditor;
 grant execute on function muster.lock_key, muster.lock_take, muster.lock_beat, muster.lock_stale, muster.lock_end to muster_dispatcher, muster_recorder;
 grant execute on function muster.claim_keys, muster.accept_jobs, muster.outbox_pending, muster.outbox_published,
-    muster.outbox_event_done, muster.reject, muster.pack_put, muster.pack_resolve, muster.packs, muster.lists_pinned,
+    muster.outbox_event_done, muster.reject, muster.pack_put, muster.pack_resolve, muster.packs,
     muster.open_tasks, muster.known_tasks, muster.rides_needed, muster.republish, muster.reconcile_candidates, muster.reconcile_note,
     muster.outbox_settled, muster.retry_due, muster.recount_stages, muster.counts, muster.job_status, muster.maintain,
     muster.positions, muster.done_tasks, muster.intake_noted, muster.intake_note to muster_dispatcher;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which statement of the programs is which function of the model: a row per statement. The beginning of its SQL is
  * part of the row, so that a statement that changes its columns or its function fails loudly until the model has
- * followed. What a statement does that no promise of the simulation needs (partitions, pinned lists) is `nothing`. */
+ * followed. What a statement does that no promise of the simulation needs (partitions) is `nothing`. */
 #include "statements.h"
 
 /* muster.lock_holder: beside the tables, since a beat waits for nobody and is undone by nobody. */
@@ -171,7 +171,6 @@ static const struct model models[] = {
     {"lead", "select muster.lock_take('leader', ", MODE_ASIDE, lead},
     {"lead no more", "select pg_advisory_unlock(muster.lock_key('leader'))", MODE_ASIDE, lead_no_more},
     {"ledger advance", "select muster.ledger_advance(", MODE_READ, nothing},
-    {"lists pinned", "select muster.lists_pinned(", MODE_ASIDE, nothing},
     {"lock", "select muster.lock_take('recorder', ", MODE_ASIDE, record},
     {"lock beat", "select muster.lock_beat('leader', ", MODE_ASIDE, leader_beat},
     {"lock beat", "select muster.lock_beat('recorder', ", MODE_ASIDE, recorder_beat},
