@@ -41,7 +41,7 @@ create table muster.request (
     body_digest bytea not null,
     created_at timestamptz not null default now()
 );
-comment on table muster.request is 'Idempotency keys: the same key again is the same job. Not partitioned, so that a key is unique for all time.';
+comment on table muster.request is 'Idempotency keys: the same key again is the same job. Not partitioned, so that a key is unique among all that are kept.';
 
 create table muster.task (
     task_id uuid primary key,

@@ -278,7 +278,7 @@ left join lateral (
     select t.stage, t.shard_index, t.attempt, t.n from muster.task t
     where o.task_id <> o.job_id and t.task_id = o.task_id limit 1) as t on true
 where o.result in ('error', 'exhausted', 'rejected');
-comment on view report.dead_letter is 'Tasks that ended in error, exhausted or rejected. They stay for ever; retried_by is null while one is dead.';
+comment on view report.dead_letter is 'Tasks that ended in error, exhausted or rejected. They stay as long as outcomes do; retried_by is null while one is dead.';
 comment on column report.dead_letter.task_id is 'The task.';
 comment on column report.dead_letter.job_id is 'Its job.';
 comment on column report.dead_letter.job_key is 'Key of the job; null if the submitter chose none.';
