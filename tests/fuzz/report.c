@@ -77,7 +77,7 @@ static void check_chart(struct mu_span bytes, bool is_line, enum mu_axis axis)
     }
     mu_chart_write(c, 1, &out);
     FUZZ_HOLDS(mu_chart_is_empty(c) == !out.len, "%zu bytes", out.len);
-    FUZZ_HOLDS(!out.len || (!memmem(out.at, out.len, "nan", 3) && !memmem(out.at, out.len, "inf ", 4)) || memmem(bytes.at, bytes.len, "n", 1), "%.*s",
+    FUZZ_HOLDS(!out.len || !out.at || (!memmem(out.at, out.len, "nan", 3) && !memmem(out.at, out.len, "inf ", 4)) || memmem(bytes.at, bytes.len, "n", 1), "%.*s",
                FUZZ_SHOW(bytes));
 }
 
