@@ -20,7 +20,7 @@ with weekly as (
     select w.rule, w.pack from weekly w group by w.rule, w.pack having sum(w.failed) > 0
     order by sum(w.failed) desc, w.rule, w.pack limit report.parameter('most', '6')::int
 ), rated as (
-    select w.*, round(100.0 * w.failed / nullif(w.evaluated, 0), 2) as fail_percent from weekly w join most m using (rule, pack)
+    select w.*, round(100.0 * w.failed / nullif(w.evaluated, 0), 4) as fail_percent from weekly w join most m using (rule, pack)
 )
 select r.week, r.rule, r.pack, r.jobs, r.evaluated, r.failed, r.not_evaluated, r.fail_percent,
        r.fail_percent - lag(r.fail_percent) over (partition by r.rule, r.pack order by r.week) as points_since_before
