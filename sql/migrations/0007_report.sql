@@ -308,12 +308,12 @@ create function report.day(name text, fallback text default null) returns date
 comment on function report.day is 'A parameter that is a day, of UTC whatever the session''s zone is: 2026-11-24, today, yesterday, 30 days ago.';
 
 create function report.job_of(word text) returns uuid
-    language sql stable parallel safe security definer set search_path = pg_catalog, muster
+    language sql stable parallel safe -- of its caller: who may not see a job learns nothing of its key
     as $$
     select case when word ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then word::uuid
-                else (select r.job_id from muster.request r where r.key = word) end
+                else (select s.job_id from report.job_status s where s.job_key = word limit 1) end
     $$;
-comment on function report.job_of is 'The id of a job by its id or its key; null if there is no such key. What a login may see of the job the views decide.';
+comment on function report.job_of is 'The id of a job by its id or its key; null if there is no such key, or its job is not one that may be seen.';
 
 revoke all on function report.parameter, report.day, report.job_of from public;
 grant execute on function report.parameter, report.day, report.job_of to muster_reporter, muster_auditor;

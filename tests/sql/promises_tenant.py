@@ -74,6 +74,15 @@ def every_view_shows_what_is_of_ones_own_tenant_and_nothing_else(world):
     assert both.one("select count(*) from report.job_status") == world.db.one("select count(*) from report.job_status")
 
 
+def a_key_tells_nothing_of_a_job_of_another_tenant(world):
+    ids = _world_of_two(world)
+    world.db.rows("select muster.tenancy_on()")
+    key = {tenant: f"key-{tenant}-{ids[tenant][0]}" for tenant in TENANTS}
+    session = world.session(f"member_a_{world.name}")
+    assert session.one(f"select report.job_of('{key['a']}')") == ids["a"][0]
+    assert session.one(f"select report.job_of('{key['b']}')") is None
+
+
 def who_is_granted_nothing_sees_nothing_in_any_view(world):
     _world_of_two(world)
     accept(world.db, Job())  # without the label
