@@ -80,6 +80,11 @@ create function muster.derive_id(origin uuid, digest bytea) returns uuid
     $$;
 comment on function muster.derive_id is 'UUID version 8: time bits of the origin, then bits of the digest; the same as mu_id_derive in C.';
 
+create function muster.fresh_id() returns uuid
+    language sql volatile
+    as $$ select muster.derive_id(muster.id_at(clock_timestamp()), sha256(convert_to(gen_random_uuid()::text, 'UTF8'))) $$;
+comment on function muster.fresh_id is 'A new id, whose first bits are the time.';
+
 create function muster.member(value text) returns bytea
     language sql immutable strict parallel safe
     as $$ select convert_to(octet_length(convert_to(value, 'UTF8'))::text || ':' || value, 'UTF8') $$;

@@ -337,23 +337,19 @@ create table muster.partitioned (
     parent text primary key,
     relation regclass not null,
     key text not null,
-    is_id boolean not null,
-    span text not null check (span in ('month', 'quarter')),
-    ahead int not null
+    is_id boolean not null
 );
-comment on table muster.partitioned is 'The tables that are cut by time, and how: maintenance goes by it.';
-comment on column muster.partitioned.span is 'Quarters: a statement that cannot tell which partition it needs takes a lock on each, and seven years of weeks would fill the lock table of a server as it comes.';
+comment on table muster.partitioned is 'The tables that are cut by time, into quarters: a statement that cannot tell which partition it needs takes a lock on each, and seven years of weeks would fill the lock table of a server as it comes.';
 comment on column muster.partitioned.is_id is 'The key is an id, whose first bits are a time; else a time.';
-comment on column muster.partitioned.ahead is 'So many partitions are made ahead.';
-insert into muster.partitioned (parent, relation, key, is_id, span, ahead) values
-    ('job', 'muster.job', 'job_id', true, 'quarter', 2), ('task', 'muster.task', 'task_id', true, 'quarter', 2), ('outcome', 'muster.outcome', 'task_id', true, 'quarter', 2),
-    ('tally', 'muster.tally', 'tally_id', true, 'quarter', 2), ('finding', 'muster.finding', 'finding_id', true, 'quarter', 2), ('audit', 'muster.audit', 'at', false, 'quarter', 2);
+insert into muster.partitioned (parent, relation, key, is_id) values
+    ('job', 'muster.job', 'job_id', true), ('task', 'muster.task', 'task_id', true), ('outcome', 'muster.outcome', 'task_id', true),
+    ('tally', 'muster.tally', 'tally_id', true), ('finding', 'muster.finding', 'finding_id', true), ('audit', 'muster.audit', 'at', false);
 
 create function muster.partition_make(p muster.partitioned, low_at timestamptz, high_at timestamptz) returns boolean
     language plpgsql volatile security definer set search_path = pg_catalog, muster
     as $$
 declare
-    name text := p.parent || '_' || to_char(low_at at time zone 'UTC', case p.span when 'month' then 'YYYY"m"MM' else 'YYYY"q"Q' end);
+    name text := p.parent || '_' || to_char(low_at at time zone 'UTC', 'YYYY"q"Q');
     low text := case when p.is_id then muster.id_at(low_at)::text else low_at::text end;
     high text := case when p.is_id then muster.id_at(high_at)::text else high_at::text end;
 begin
@@ -385,21 +381,19 @@ declare
     p muster.partitioned;
     made int := 0;
     low timestamp;
-    step interval;
 begin
     perform pg_advisory_xact_lock(muster.lock_key('maintain'));
     for p in select * from muster.partitioned order by parent loop
-        step := case p.span when 'month' then interval '1 month' else interval '3 months' end;
-        for i in -1..p.ahead loop
-            low := date_trunc(p.span, moment at time zone 'UTC') + i * step;
-            made := made + muster.partition_make(p, low at time zone 'UTC', (low + step) at time zone 'UTC')::int;
+        for i in -1..2 loop
+            low := date_trunc('quarter', moment at time zone 'UTC') + i * interval '3 months';
+            made := made + muster.partition_make(p, low at time zone 'UTC', (low + interval '3 months') at time zone 'UTC')::int;
         end loop;
     end loop;
     delete from muster.audit_tail where seq < (select max(seq) from muster.audit_tail) - 100;
     return made;
 end
 $$;
-comment on function muster.maintain is 'Makes partitions ahead, and those of the span before; how many were made.';
+comment on function muster.maintain is 'Makes the partitions of this quarter, the one before and two ahead; how many were made.';
 
 -- ---- audit ----
 

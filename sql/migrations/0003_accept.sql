@@ -106,14 +106,14 @@ create function muster.event_row(what text, events text) returns void
     as $$
     insert into muster.outbox (ride_id, n, kind, subject, message_id, bytes)
     select id, 1, 'event', 'muster.event.' || what, id || ':1', convert_to('{"v":1,"events":[' || events || ']}', 'UTF8')
-    from (select muster.derive_id(muster.id_at(clock_timestamp()), sha256(convert_to(gen_random_uuid()::text, 'UTF8'))) as id) as x
+    from (select muster.fresh_id() as id) as x
     $$;
 comment on function muster.event_row is 'Puts an event message in the outbox.';
 
 create function muster.event_json(kind text, job uuid, task uuid, more text) returns text
     language sql volatile set search_path = pg_catalog, muster
     as $$
-    select '{"event_id":"' || muster.derive_id(muster.id_at(clock_timestamp()), sha256(convert_to(gen_random_uuid()::text, 'UTF8')))
+    select '{"event_id":"' || muster.fresh_id()
         || '","type":"io.muster.event.v1.' || kind || '","timestamp":"'
         || to_char(clock_timestamp() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') || '"'
         || coalesce(',"job_id":"' || job || '"', '') || coalesce(',"task_id":"' || task || '"', '') || coalesce(more, '') || '}'
@@ -125,7 +125,7 @@ create function muster.reject(origin text, on_subject text, stream text, at_sequ
     language plpgsql volatile security definer set search_path = pg_catalog, muster
     as $$
 declare
-    id uuid := muster.derive_id(muster.id_at(clock_timestamp()), sha256(convert_to(gen_random_uuid()::text, 'UTF8')));
+    id uuid := muster.fresh_id();
 begin
     insert into muster.rejection (rejection_id, source, subject, created, sequence, stored_at, code, message, pointer, body)
     values (id, origin, on_subject, stream, at_sequence, at_stored, why_code, why, nullif(place, ''), bytes)

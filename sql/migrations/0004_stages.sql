@@ -200,8 +200,9 @@ create function muster.stage_sealed(jobs uuid[]) returns text
     language sql stable security definer set search_path = pg_catalog, muster
     as $$
     select string_agg(entry, ',') from (
-        select muster.sealed('task', t.task_id::text, muster.seal(t)) as entry from muster.task t
-        where t.job_id = any (jobs) and t.created_at = now()
+        select muster.sealed('task', t.task_id::text, muster.seal(t)) as entry
+        from unnest(jobs) as j(id)
+        join muster.task t on t.job_id = j.id and t.created_at = now() and t.task_id between muster.id_floor(j.id) and muster.id_ceiling(j.id)
         union all
         select muster.noted('finished', p.job_id, p.result) from muster.job_progress p where p.job_id = any (jobs) and p.finished_at = now()
     ) as x

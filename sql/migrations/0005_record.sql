@@ -62,9 +62,11 @@ declare
     tries int := 0;
     rides uuid[];
     late_findings int := 0;
-    sealed text; -- what the audit trail says of the batch: in words, and of rows
+    -- what the audit trail says of the batch: in words, and the seals of rows
+    words text;
     packed bytea := '';
     more bytea;
+    said text;
     -- between which ids this batch's rows lie: probes leave all other partitions out when a statement begins, and need not
     -- open those of seven years
     low uuid := (select muster.id_floor(x) from unnest(o_task || f_task || f_id) as x order by x limit 1);
@@ -218,14 +220,16 @@ begin
         select count(*) into repeats from batch_outcome where state = 'repeat';
 
         -- published again with `fresh`; five such and the task ends. Told twice of one publication, it counts once
+        with put as (
         insert into muster.retry as t (task_id, n, class, reason, message, incomplete, next_at)
         select distinct on (b.task) b.task, b.n, 'incomplete', 'incomplete', 'fewer findings are stored than the outcome states', 1, now()
         from batch_outcome b where b.state = 'incomplete' and b.n = b.current_n
         order by b.task
         on conflict (task_id) do update set n = excluded.n, class = 'incomplete', reason = excluded.reason,
             message = excluded.message, incomplete = t.incomplete + 1, next_at = excluded.next_at
-            where excluded.n > t.n;
-        get diagnostics incomplete = row_count;
+            where excluded.n > t.n
+        returning t.task_id)
+        select count(*), string_agg(muster.noted('deferred', task_id, 'incomplete'), ',') into incomplete, words from put;
         outbox_made := outbox_made + incomplete;
     end if;
 
@@ -243,6 +247,7 @@ begin
     get diagnostics conflicts = row_count;
 
     if cardinality(d_task) > 0 then
+        with put as (
         insert into muster.retry as t (task_id, n, class, reason, message, dependency, transient, queue, source, next_at)
         select distinct on (x.task) x.task, x.n, x.class, x.reason, x.message,
                (x.class = 'dependency')::int, (x.class = 'transient')::int, a.queue,
@@ -259,8 +264,10 @@ begin
             transient = t.transient + excluded.transient, queue = excluded.queue, source = excluded.source,
             next_at = now() + muster.retry_pause(excluded.class, case excluded.class when 'dependency' then t.dependency
                                                                     else t.transient end + 1, muster.queue_policy(excluded.queue))
-            where excluded.n > t.n;
-        get diagnostics deferred = row_count;
+            where excluded.n > t.n
+        returning t.task_id, t.class, t.reason)
+        select count(*), string_agg(muster.noted('deferred', task_id, class || coalesce(': ' || reason, '')), ',') into deferred, said from put;
+        words := concat_ws(',', words, said);
         if deferred > 0 then
             perform muster.breaker_open(d_task);
         end if;
@@ -372,18 +379,11 @@ begin
     on conflict (minute) do update set created = excluded.created, sequence = excluded.sequence, stored_at = excluded.stored_at,
         noted_at = excluded.noted_at, ordinal = excluded.ordinal;
     if staged then
-        sealed := concat_ws(',', sealed, muster.stage_sealed(array(select distinct job from batch_outcome where state = 'new')));
+        words := concat_ws(',', words, muster.stage_sealed(array(
+            select distinct job from batch_outcome where state = 'new' and (task <> job or result = 'planned'))));
     end if;
-    if deferred > 0 then
-        select concat_ws(',', sealed, string_agg(muster.noted('deferred', t.task_id, t.class || ': ' || coalesce(t.reason, '')), ',')) into sealed
-        from muster.retry t where t.task_id = any (d_task) and t.next_at > now() and t.next_at < 'infinity';
-    end if;
-    if incomplete > 0 then
-        select concat_ws(',', sealed, string_agg(muster.noted('deferred', b.task, 'incomplete'), ',')) into sealed
-        from batch_outcome b where b.state = 'incomplete' and b.n = b.current_n;
-    end if;
-    if sealed is not null or packed <> '' then
-        perform muster.audit_append('recorder', 'record', null, '[' || sealed || ']', packed);
+    if coalesce(words, '') <> '' or packed <> '' then
+        perform muster.audit_append('recorder', 'record', null, '[' || words || ']', packed);
     end if;
     return next;
 end

@@ -209,7 +209,8 @@ create function muster.stage_events(jobs uuid[]) returns void
     $$;
 comment on function muster.stage_events is 'Tells of those jobs that ended in this transaction.';
 
-create function muster.end_tasks(tasks uuid[], with_result text, why_code text, why text, who text, what text) returns uuid[]
+create function muster.end_tasks(tasks uuid[], with_result text, why_code text, why text, who text, what text,
+                                 words text default null) returns uuid[]
     language plpgsql volatile security definer set search_path = pg_catalog, muster
     as $$
 declare
@@ -230,6 +231,9 @@ begin
     select coalesce(array_agg(task_id order by task_id), '{}'),
            string_agg(muster.sealed('outcome', task_id::text, seal), ',' order by task_id) into ended, sealed from made;
     if ended = '{}' then
+        if words is not null then
+            perform muster.audit_append(who, what, coalesce(why, why_code), '[' || words || ']');
+        end if;
         return ended;
     end if;
     delete from muster.retry where task_id = any (ended);
@@ -250,15 +254,11 @@ begin
     if staged is not null then
         sealed := concat_ws(',', sealed, muster.stage_sealed(array(select distinct x from unnest(staged) as x)));
     end if;
-    if with_result = 'cancelled' then
-        select concat_ws(',', sealed, string_agg(muster.noted('cancelled', x.id, coalesce(why, why_code)), ',' order by x.id)) into sealed
-        from (select distinct a.job_id as id from muster.any_task a where a.task_id = any (ended)) as x;
-    end if;
-    perform muster.audit_append(who, what, coalesce(why, why_code), '[' || sealed || ']');
+    perform muster.audit_append(who, what, coalesce(why, why_code), '[' || concat_ws(',', sealed, words) || ']');
     return ended;
 end
 $$;
-comment on function muster.end_tasks is 'Administrative outcomes (exhausted, cancelled, error by deadline) of those of the tasks that have none; which they were. what: the action of the audit link. Their queue messages are the caller''s to clear.';
+comment on function muster.end_tasks is 'Administrative outcomes (exhausted, cancelled, error by deadline) of those of the tasks that have none; which they were. what: the action of the audit link; words: what else it says, even if no task was open (muster.noted). Their queue messages are the caller''s to clear.';
 
 create function muster.end_task(of_task uuid, with_result text, why_code text, why text) returns boolean
     language plpgsql volatile security definer set search_path = pg_catalog, muster

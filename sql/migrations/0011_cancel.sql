@@ -19,7 +19,7 @@ create function muster.open_jobs(f jsonb) returns uuid[]
     $$;
 comment on function muster.open_jobs is 'Jobs with open tasks that a filter means. Whatever is open has a queue message or waits for a retry: history is not looked at. Reason and class speak of what a task waits for.';
 
-create function muster.end_jobs(jobs uuid[], with_result text, why_code text, why text, who text)
+create function muster.end_jobs(jobs uuid[], with_result text, why_code text, why text, who text, what text, words text default null)
     returns table (ride_id uuid, n int, subject text, sequence bigint, stream_created text)
     language plpgsql volatile security definer set search_path = pg_catalog, muster
     as $$
@@ -31,7 +31,7 @@ declare
 begin
     ended := muster.end_tasks(array(select a.task_id from muster.any_task a where a.job_id = any (jobs)
                                     and (select true from muster.outcome p where p.task_id = a.task_id) is null),
-                              with_result, why_code, why, who, case with_result when 'cancelled' then 'cancel' else why_code end);
+                              with_result, why_code, why, who, what, words);
     -- a bundle is younger than its tasks by no more than a commit; what is not found here the reconciler finds
     touched := array(
         select o.ride_id from muster.outbox o where o.kind = 'task' and o.ride_id = any (ended)
@@ -103,7 +103,8 @@ begin
     end if;
     update muster.job set cancelled = true where job_id = any (fresh);
     answer := null;
-    return query select null::text, x.* from muster.end_jobs(fresh, 'cancelled', 'operator', q ->> 'reason', who) as x;
+    return query select null::text, x.* from muster.end_jobs(fresh, 'cancelled', 'operator', q ->> 'reason', who, 'cancel',
+        (select string_agg(muster.noted('cancelled', id, coalesce(q ->> 'reason', 'operator')), ',') from unnest(fresh) as id)) as x;
 end
 $$;
 comment on function muster.cancel is 'The answer of muster.api.cancel in the first row; in the others queue messages to delete (muster.end_jobs). Twice is once.';
@@ -130,7 +131,7 @@ begin
     if jobs is null then
         return;
     end if;
-    return query select x.* from muster.end_jobs(jobs, 'error', 'deadline', 'the deadline of the job has passed', 'deadline') as x;
+    return query select x.* from muster.end_jobs(jobs, 'error', 'deadline', 'the deadline of the job has passed', 'deadline', 'deadline') as x;
 end
 $$;
 comment on function muster.deadlines_due is 'Ends what is open of jobs whose deadline has passed: result error, reason deadline. Returns queue messages as muster.end_jobs.';

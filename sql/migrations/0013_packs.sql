@@ -6,7 +6,7 @@ create function muster.pack_refused(of_key text, on_subject text, why_code text,
     language plpgsql volatile security definer set search_path = pg_catalog, muster
     as $$
 declare
-    id uuid := muster.derive_id(muster.id_at(clock_timestamp()), sha256(convert_to(gen_random_uuid()::text, 'UTF8')));
+    id uuid := muster.fresh_id();
 begin
     insert into muster.rejection (rejection_id, source, subject, code, message, pointer, body)
     values (id, 'packs', on_subject, why_code, why, nullif(place, ''), bytes);

@@ -526,7 +526,7 @@ begin
     where w.digest = digest_of and not exists (select from muster.waiver_revocation r where r.waiver_id = w.waiver_id);
     is_known := found;
     if not is_known and not is_dry then
-        made := muster.derive_id(muster.id_at(clock_timestamp()), sha256(convert_to(gen_random_uuid()::text, 'UTF8')));
+        made := muster.fresh_id();
         insert into muster.waiver (waiver_id, digest, pack, source, rule, owner, reason, placed_by, expires_at)
         values (made, digest_of, q ->> 'pack', q ->> 'source', q ->> 'rule', q ->> 'owner', q ->> 'reason', who, until);
         insert into muster.waiver_exception (waiver_id, exception_id) select made, x from unnest(ids) as x;

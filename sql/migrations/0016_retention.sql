@@ -42,11 +42,6 @@ create function muster.audit_purged(last_seq out bigint, last_hash out bytea)
     $$;
 comment on function muster.audit_purged is 'The last link of the audit trail that was taken out by policy, and its hash; nulls if none was.';
 
-create function muster.fresh_id() returns uuid
-    language sql volatile
-    as $$ select muster.derive_id(muster.id_at(clock_timestamp()), sha256(convert_to(gen_random_uuid()::text, 'UTF8'))) $$;
-comment on function muster.fresh_id is 'A new id, whose first bits are the time.';
-
 -- ---- legal holds ----
 
 create function muster.hold(of_label text, of_value text, whose text, why text) returns uuid
@@ -164,7 +159,9 @@ begin
         return 'legal hold ' || held;
     elsif p.parent <> 'finding' and not muster.is_purged('outcome', p.low) and exists (
             select from muster.job j where j.job_id >= p.low and j.job_id < p.high
-              and not exists (select from muster.outcome o where o.task_id = j.job_id)) then
+              and not exists (select from muster.outcome o where o.task_id = j.job_id)
+            union all
+            select from muster.job_progress g where g.job_id >= p.low and g.job_id < p.high and g.finished_at is null) then
         return 'a job in it is open';
     end if;
     return null;

@@ -153,3 +153,18 @@ def a_range_says_nothing_of_the_rest(world):
     assert world.db.rows("select seq, id from report.audit_verify(1, 2)") == []
     assert world.db.rows("select seq, id from report.audit_verify(3, 3)") == [["3", w["failing"].id]]
     assert world.db.rows("select seq, id from report.audit_verify(4)") == []
+
+
+def a_cancel_that_finds_nothing_open_any_more_is_in_the_trail_too(world):
+    job = _world(world)["planned"].id
+    world.db.rows(f"update muster.job_progress set finished_at = null, result = null where job_id = '{job}'")  # not counted yet
+    world.db.rows(f"""select muster.cancel('{{"job_id":"{job}","reason":"too late"}}', 'ben')""")
+    assert world.db.one(f"select cancelled from muster.job where job_id = '{job}'") == "t" and _found(world) == []
+
+
+def a_job_that_ends_in_an_open_stage_says_so_in_the_trail_of_its_batch_alone(world):
+    w = _world(world)
+    said = [json.loads(r[0]) for r in world.db.rows("select body from muster.audit where action = 'record' order by seq")]
+    kinds = [sorted(e[0] for e in body) for body in said]
+    assert kinds == [[], ["deferred", "task", "task"], ["finished"], ["finished"]], kinds
+    assert [e for e in said[1] if e[0] == "deferred"] == [["deferred", w["waiting"].id, "transient: list_missing"]]
