@@ -32,6 +32,24 @@ static enum cli_exit help(void)
     return CLI_DONE;
 }
 
+/* A line that is written over, for who waits at a terminal. */
+static void progress(const struct audit_walk *w, const char *kind)
+{
+    char links[32];
+    if (!w->cli->progress)
+        return;
+    if (kind)
+        fprintf(stderr, "\r\033[Kmuster: looking for rows that no link names: %s", kind);
+    else
+        fprintf(stderr, "\r\033[Kmuster: %s links read, with the rows that they name", cli_thousands(w->links, links));
+}
+
+static void end_progress(const struct audit_walk *w)
+{
+    if (w->cli->progress)
+        fputs("\r\033[K", stderr);
+}
+
 void audit_tell(struct audit_walk *w, int64_t seq, const char *fault, const char *kind, const char *id, const char *detail)
 {
     w->faults++;
@@ -42,6 +60,7 @@ void audit_tell(struct audit_walk *w, int64_t seq, const char *fault, const char
                                                       "kind", kind, "id", id, "detail", detail);
         cli_print_json(doc);
     } else if (!w->cli->quiet && w->faults <= LINES_MAX) {
+        end_progress(w);
         printf("%s %s  %-9s  %s\n", strcmp(kind, "audit") == 0 ? "link" : kind, id, fault, detail);
     } else if (!w->cli->quiet && w->faults == LINES_MAX + 1) {
         puts("… and more: -o json tells all");
@@ -98,6 +117,7 @@ static bool strays(struct audit_walk *w, struct mu_error *err)
         return false;
     for (size_t row = 0; row < mu_rows_count(ranges); row++) {
         MU_AUTO(mu_rows_free) struct mu_rows *rows = NULL;
+        progress(w, mu_row_text(ranges, row, 0));
         mu_args_reset(w->args);
         for (int i = 0; i < 3; i++)
             mu_arg_text(w->args, mu_row_null(ranges, row, i) ? mu_span_of("") : mu_row_span(ranges, row, i));
@@ -183,9 +203,11 @@ static bool walk(struct audit_walk *w, enum cli_exit *status, struct mu_error *e
     if (!mu_store_check_schema(w->store, err) || !mu_store_run(w->store, SQL_TAKE_TIME, NULL, NULL, err))
         return false;
     mu_store_limit(w->store, 0); /* a partition of years is read at once */
-    while (more)
+    while (more) {
         if (!step(w, &more, err))
             return false;
+        progress(w, NULL);
+    }
     return strays(w, err) && heads(w, status, err);
 }
 
@@ -206,6 +228,7 @@ enum cli_exit cli_audit(struct cli *cli)
     w.args = mu_args_new();
     bool read = w.args ? mu_store_open(&w.store, cli->config.postgres_conninfo, "muster", cli_statements, SQL_COUNT, &err) && walk(&w, &status, &err)
                        : mu_fail(&err, MU_BROKEN, "out of memory");
+    end_progress(&w);
     if (read)
         conclude(&w);
     else if (err.fault != MU_OK)

@@ -8,13 +8,17 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-/* One line, on disk when this returns true. */
+/* One line, on disk when this returns true. Half a line (a full disk) is taken back: nobody could read what follows it. */
 static bool append(const char *path, struct mu_span line, struct mu_error *err)
 {
     int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
-    bool fine = fd >= 0 && write(fd, line.at, line.len) == (ssize_t)line.len && fdatasync(fd) == 0;
+    const off_t end = fd >= 0 ? lseek(fd, 0, SEEK_END) : -1;
+    const ssize_t written = fd >= 0 ? write(fd, line.at, line.len) : -1;
+    bool fine = written == (ssize_t)line.len && fdatasync(fd) == 0;
     if (!fine)
-        mu_fail(err, MU_UNAVAILABLE, "%s: %s", path, strerror(errno));
+        mu_fail(err, MU_UNAVAILABLE, "%s: %s", path, written >= 0 && written < (ssize_t)line.len ? "no room" : strerror(errno));
+    if (written > 0 && !fine && end >= 0)
+        (void)!ftruncate(fd, end);
     if (fd >= 0)
         close(fd);
     return fine;
