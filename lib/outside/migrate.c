@@ -66,7 +66,7 @@ static int by_version(const void *a, const void *b)
     return ((const struct file *)a)->version - ((const struct file *)b)->version;
 }
 
-/* "0005_record.sql" */
+/* "0007_record.sql" */
 static bool parse_name(const char *name, int *version)
 {
     size_t len = strlen(name);

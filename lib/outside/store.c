@@ -5,7 +5,7 @@
 #include <assert.h>
 #include <unistd.h>
 
-#define SCHEMA_VERSION 18 /* of sql/migrations: the last file that this build knows */
+#define SCHEMA_VERSION 21 /* of sql/migrations: the last file that this build knows */
 
 #define LIMIT_MS 65000 /* of one statement: above statement_timeout, which tells more, while the server is there to tell it */
 

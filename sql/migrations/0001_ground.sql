@@ -18,7 +18,7 @@ begin
     if not pg_has_role(current_user, 'muster_owner', 'member') then
         execute format('grant muster_owner to %I', current_user);
     end if;
-    -- who owns the views of report, and is not the owner of what they read, so that row-level security holds (0017_tenant.sql)
+    -- who owns the views of report, and is not the owner of what they read, so that row-level security holds (0020_tenant.sql)
     if not pg_has_role('muster_owner', 'muster_views', 'member') then
         grant muster_views to muster_owner;
     end if;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sql/migrations/0003_accept.sql, and the small questions of 0006_reconcile.sql. */
+/* sql/migrations/0005_accept.sql, and the small questions of 0008_reconcile.sql. */
 #include "statements.h"
 
 static struct mu_digest digest_of(struct mu_span bytes)

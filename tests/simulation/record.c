@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sql/migrations/0005_record.sql: one batch of result messages, in the order of its steps there. */
+/* sql/migrations/0007_record.sql: one batch of result messages, in the order of its steps there. */
 #include "statements.h"
 
 #include "format/json.h"

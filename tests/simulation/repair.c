@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sql/migrations/0006_reconcile.sql: what the leader calls. */
+/* sql/migrations/0008_reconcile.sql: what the leader calls. */
 #include "domain/names.h"
 #include "statements.h"
 
@@ -390,7 +390,7 @@ void sql_intake_note(struct session *s, struct tables *t, const struct mu_args *
     *m = (struct r_intake_mark){arg_text(a, 0), arg_i64(a, 1), arg_time(a, 2), arg_time(a, 3)};
 }
 
-/* ---- sql/migrations/0009_restore.sql: which messages of the intake are settled ---- */
+/* ---- sql/migrations/0011_restore.sql: which messages of the intake are settled ---- */
 
 void sql_raise_mark(struct tables *t, struct mu_span created, int64_t sequence, int64_t stored_us)
 {

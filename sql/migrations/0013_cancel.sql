@@ -140,5 +140,5 @@ revoke all on all tables in schema muster from public;
 revoke all on all functions in schema muster from public;
 grant execute on function muster.cancel, muster.deadlines_due to muster_dispatcher;
 
-insert into muster.schema_migration (version, name) values (11, 'cancel');
+insert into muster.schema_migration (version, name) values (13, 'cancel');
 reset role;

@@ -182,5 +182,5 @@ create function muster.packs() returns table (name text, version text, digest by
     as $$ select name, version, digest, document from muster.pack order by 1, major, minor, patch $$;
 comment on function muster.packs is 'All packs, for making the bucket equal.';
 
-insert into muster.schema_migration (version, name) values (3, 'accept');
+insert into muster.schema_migration (version, name) values (5, 'accept');
 reset role;

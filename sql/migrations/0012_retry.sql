@@ -499,5 +499,5 @@ grant select on muster.policy to muster_auditor;
 grant execute on function muster.policy_seen, muster.policy_refused, muster.policy_missing, muster.policy_unwritten, muster.policy_written,
     muster.dead_letters, muster.retry_by_hand to muster_dispatcher;
 
-insert into muster.schema_migration (version, name) values (10, 'retry');
+insert into muster.schema_migration (version, name) values (12, 'retry');
 reset role;

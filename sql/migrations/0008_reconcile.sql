@@ -378,5 +378,5 @@ end
 $$;
 comment on function muster.job_status is 'The answer of muster.api.status, by id or key; null if there is no such job.';
 
-insert into muster.schema_migration (version, name) values (6, 'reconcile');
+insert into muster.schema_migration (version, name) values (8, 'reconcile');
 reset role;

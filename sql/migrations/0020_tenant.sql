@@ -141,5 +141,5 @@ grant usage on schema muster to muster_views;
 grant select on muster.tenant_seen, muster.tenant_access to muster_views;
 select muster.seal_report();
 
-insert into muster.schema_migration (version, name) values (17, 'tenant');
+insert into muster.schema_migration (version, name) values (20, 'tenant');
 reset role;

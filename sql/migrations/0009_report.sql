@@ -340,5 +340,5 @@ grant execute on function muster.claim_keys, muster.accept_jobs, muster.outbox_p
 grant execute on function muster.record_batch, muster.position_note, muster.positions, muster.positions_thin, muster.counts to muster_recorder;
 grant select on muster.schema_migration to muster_dispatcher, muster_recorder;
 
-insert into muster.schema_migration (version, name) values (7, 'report');
+insert into muster.schema_migration (version, name) values (9, 'report');
 reset role;

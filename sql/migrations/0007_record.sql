@@ -413,5 +413,5 @@ create function muster.positions_thin() returns void
     $$;
 comment on function muster.positions_thin is 'Keeps one position per minute for an hour, then one per day.';
 
-insert into muster.schema_migration (version, name) values (5, 'record');
+insert into muster.schema_migration (version, name) values (7, 'record');
 reset role;

@@ -352,5 +352,5 @@ grant execute on function muster.why_kept(muster.partition) to muster_reporter, 
 grant execute on function muster.hold, muster.hold_release, muster.unretire to muster_auditor;
 grant execute on function muster.retention_set, muster.retire_due, muster.retire_next, muster.retire_events, muster.drop_next to muster_dispatcher;
 
-insert into muster.schema_migration (version, name) values (16, 'retention');
+insert into muster.schema_migration (version, name) values (19, 'retention');
 reset role;

@@ -22,5 +22,5 @@ comment on table muster.rejection is 'What came by the stream door, or into the 
 revoke all on all functions in schema muster from public;
 grant execute on function muster.pack_refused to muster_dispatcher;
 
-insert into muster.schema_migration (version, name) values (13, 'packs');
+insert into muster.schema_migration (version, name) values (15, 'packs');
 reset role;

@@ -42,5 +42,5 @@ revoke all on all functions in schema muster from public;
 grant execute on function muster.repaired, muster.republish_missing to muster_dispatcher;
 grant select on muster.schema_migration to muster_auditor;
 
-insert into muster.schema_migration (version, name) values (12, 'repair');
+insert into muster.schema_migration (version, name) values (14, 'repair');
 reset role;

@@ -37,5 +37,5 @@ revoke all on function muster.backup_taken, muster.space_bounds from public;
 grant execute on function muster.space_bounds to muster_dispatcher;
 grant execute on function muster.backup_taken to muster_auditor;
 
-insert into muster.schema_migration (version, name) values (8, 'space');
+insert into muster.schema_migration (version, name) values (10, 'space');
 reset role;

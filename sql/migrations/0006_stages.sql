@@ -246,7 +246,7 @@ end
 $$;
 comment on function muster.progress_result is 'What comes of a job whose last task has its outcome: the result from the summed counters, incomplete_stage, that of the one task that was retried, or cancelled.';
 
--- ---- the exceptions ledger is told (0014_exception) ----
+-- ---- the exceptions ledger is told (0016_exception) ----
 
 create table muster.ledger_due (
     job_id uuid primary key,
@@ -279,5 +279,5 @@ end
 $$;
 comment on function muster.stage_finish is 'Ends the jobs whose last task has its outcome (muster.progress_result); which they were.';
 
-insert into muster.schema_migration (version, name) values (4, 'stages');
+insert into muster.schema_migration (version, name) values (6, 'stages');
 reset role;

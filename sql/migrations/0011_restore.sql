@@ -283,5 +283,5 @@ revoke all on muster.intake_settled from public;
 grant execute on function muster.intake_settle, muster.intake_lost, muster.intake_absent, muster.intake_went_back, muster.intake_tell,
     muster.replay_quarantine, muster.replay_known, muster.resubmit to muster_dispatcher;
 
-insert into muster.schema_migration (version, name) values (9, 'restore');
+insert into muster.schema_migration (version, name) values (11, 'restore');
 reset role;

@@ -332,5 +332,5 @@ grant execute on function muster.audit_head_publish to muster_dispatcher;
 grant select on muster.schema_migration to muster_auditor;
 select muster.seal_report();
 
-insert into muster.schema_migration (version, name) values (18, 'verify');
+insert into muster.schema_migration (version, name) values (21, 'verify');
 reset role;

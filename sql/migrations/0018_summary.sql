@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: Apache-2.0
--- Views that count and time: summaries, latency, deadlines, evidence, staleness. The rules of 0007_report.sql hold here too.
+-- Views that count and time: summaries, latency, deadlines, evidence, staleness. The rules of 0009_report.sql hold here too.
 set role muster_owner;
 
 -- ---- what they are found by ----
@@ -470,5 +470,5 @@ comment on column report.stale_result.day is 'Day of submission, UTC.';
 revoke all on all functions in schema muster from public;
 grant execute on function muster.stale_terms to muster_reporter, muster_auditor;
 
-insert into muster.schema_migration (version, name) values (15, 'summary');
+insert into muster.schema_migration (version, name) values (18, 'summary');
 reset role;
