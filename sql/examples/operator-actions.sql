@@ -7,7 +7,7 @@
 -- chart: bar x=day y=* series=action  Things that were touched, by day and action
 --
 -- link is the number in the audit trail: what was done at once has one. `muster audit verify` tells whether the trail holds.
-select a.seq as link, a.at, (a.at at time zone 'UTC')::date as day, a.actor, a.action, a.reason, a.object_kind, a.object_id,
+select a.seq as link, a.at, (a.at at time zone 'UTC')::date as day, a.actor, a.action, a.reason, a.object_kind, a.object_id, a.detail,
        j.source, a.job_id
 from report.operator_action a
 left join report.job_status j on j.job_id = a.job_id

@@ -302,7 +302,8 @@ comment on function muster.audit_hashes is 'Hashes of links, to be compared with
 -- ---- operations, for people ----
 
 create view report.operator_action as
-select a.seq, a.at, a.actor, a.action, a.reason, e.kind as object_kind, e.id as object_id, j.job_id
+select a.seq, a.at, a.actor, a.action, a.reason, e.kind as object_kind, e.id as object_id, j.job_id,
+       case when e.word !~ '^[0-9a-f]{64}$' then e.word end as detail
 from muster.audit a
 cross join lateral muster.audit_entries(a.body, a.packed) as e
 left join lateral (
@@ -321,6 +322,7 @@ comment on column report.operator_action.reason is 'Why, in the words of who ask
 comment on column report.operator_action.object_kind is 'To what: cancelled (a job), task (a new one), outcome (of a task that was ended), pack, policy, waiver …';
 comment on column report.operator_action.object_id is 'Which.';
 comment on column report.operator_action.job_id is 'The job that it belongs to; null for what is of no job.';
+comment on column report.operator_action.detail is 'What became of it, where the trail says so in a word: how long a class is kept, which label is held, which publication it was; else null.';
 
 revoke all on all functions in schema muster from public;
 revoke all on function report.audit_verify from public;

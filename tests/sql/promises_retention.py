@@ -51,6 +51,8 @@ def nothing_goes_before_a_policy_is_in_force(world):
 def a_policy_is_in_the_trail_when_it_changes(world):
     assert (_policy(world), _policy(world), _policy(world, findings=0)) == ("t", "f", "t")
     bodies = [json.loads(r[0]) for r in world.db.rows("select body from muster.audit where action = 'retention' order by seq")]
+    assert world.db.rows("select detail from report.operator_action where action = 'retention' and object_id = 'findings' order by seq") == \
+        [["732.00 days"], ["for ever"]]
     assert [len(b) for b in bodies] == [5, 1] and bodies[1] == [["retention", "findings", "for ever"]], bodies
 
 
